@@ -1,0 +1,1 @@
+"""Thin entry points: the `originseal` command line and the contract compiler."""
