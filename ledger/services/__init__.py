@@ -1,0 +1,1 @@
+"""Use cases: what members, consumers, auditors and operators do with the ledger."""
