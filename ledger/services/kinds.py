@@ -1,0 +1,226 @@
+"""What each kind of record must say and which operation must stand beside it in the same submission.
+
+The contract sees digests only; these rules tie the words of a record to the numbers the contract enforces, so that a
+record cannot claim one quantity and the chain another. Intake applies them before anything is stored, and an audit
+applies them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.crypto.digest import Digest
+from ledger.documents.statement import Record
+from ledger.domain import action as act
+from ledger.domain.events import lots_of_event, parse_event
+from ledger.domain.gs1 import parse_gtin, parse_lot_number
+from ledger.domain.lots import LotState, lot_id, parse_origin
+from ledger.domain.members import Role, Standing, check_uscc, member_id
+from ledger.errors import Malformed
+
+DOCUMENT_KINDS = {"ceb.303": 1, "ceb.403": 2, "ceb.505": 3, "ceb.603": 4}
+DOCUMENT_NAMES = {1: "order", 2: "receipt", 3: "waybill", 4: "list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a record's payload calls for: the lots it must name, and the operation that must stand beside it."""
+
+    lots: tuple[bytes, ...]
+    operation: act.Operation | None = None
+
+
+def text(payload: Mapping[str, Any], key: str, *, pointer: str = "", limit: int = 400) -> str:
+    """The non-blank string at `key`; raises Malformed naming its JSON Pointer."""
+    value = payload.get(key)
+    where = f"{pointer}/{key}"
+    if not isinstance(value, str) or not value.strip():
+        raise Malformed("a non-blank text is required", field=where)
+    if len(value) > limit:
+        raise Malformed(f"longer than {limit} characters", field=where)
+    return value
+
+
+def lot_at(payload: Mapping[str, Any], pointer: str = "") -> bytes:
+    """The lot id of the `gtin` and `lot` members of an object."""
+    if not isinstance(payload, Mapping):
+        raise Malformed("an object with gtin and lot is required", field=pointer)
+    gtin = parse_gtin(text(payload, "gtin", pointer=pointer))
+    return lot_id(gtin, parse_lot_number(text(payload, "lot", pointer=pointer)))
+
+
+def sorted_lots(lots: list[bytes]) -> tuple[bytes, ...]:
+    return tuple(sorted(set(lots)))
+
+
+def _origin(record: Record, payload: Mapping[str, Any]) -> Demand:
+    origin = parse_origin(payload)
+    own = lot_id(origin.gtin, origin.lot)
+    quantity, unit = origin.quantity.to_base()
+    parents = []
+    for parent in origin.parents:
+        amount, parent_unit = parent.quantity.to_base()
+        if parent_unit != unit:
+            raise Malformed("a parent's quantity must be of the same dimension as the lot's", field="/parents")
+        parents.append((lot_id(parent.gtin, parent.lot), amount))
+    lots = sorted_lots([own, *(p for p, _ in parents)])
+    return Demand(lots, act.register_lot(own, record.digest, quantity, unit, parents))
+
+
+def _event(record: Record, payload: Mapping[str, Any]) -> Demand:
+    parse_event(payload)
+    return Demand(sorted_lots([lot_id(gtin, lot) for gtin, lot in lots_of_event(payload)]))
+
+
+def _profile(record: Record, payload: Mapping[str, Any]) -> Demand:
+    uscc = check_uscc(text(payload, "uscc"))
+    subject = member_id(uscc)
+    names = payload.get("name")
+    if not isinstance(names, Mapping):
+        raise Malformed("an object with zh and en is required", field="/name")
+    text(names, "zh", pointer="/name")
+    text(names, "en", pointer="/name")
+    if subject == record.author:
+        return Demand(())  # a member's words about itself change nothing on chain
+    key = payload.get("key")
+    if not isinstance(key, Mapping):
+        raise Malformed("an object with publicKey and custodial is required", field="/key")
+    try:
+        point = bytes.fromhex(text(key, "publicKey", pointer="/key"))
+    except ValueError as e:
+        raise Malformed("not hexadecimal", field="/key/publicKey") from e
+    if len(point) != 65 or point[0] != 4:
+        raise Malformed("an uncompressed point is required: 04 ‖ X ‖ Y", field="/key/publicKey")
+    custodial = key.get("custodial")
+    if not isinstance(custodial, bool):
+        raise Malformed("true or false is required", field="/key/custodial")
+    x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big")
+    return Demand((), act.admit_member(subject, int(parse_roles(payload)), parse_zone(payload), x, y, custodial))
+
+
+def parse_roles(payload: Mapping[str, Any]) -> Role:
+    """The `roles` member: a non-empty list of Role names."""
+    names = payload.get("roles")
+    if not isinstance(names, list) or not names:
+        raise Malformed("a list of role names is required", field="/roles")
+    roles = Role(0)
+    for i, name in enumerate(names):
+        if not isinstance(name, str) or name not in Role.__members__:
+            raise Malformed(f"unknown role; one of {', '.join(Role.__members__)}", field=f"/roles/{i}")
+        roles |= Role[name]
+    return roles
+
+
+def parse_zone(payload: Mapping[str, Any]) -> int:
+    zone = payload.get("zone")
+    if not isinstance(zone, int) or isinstance(zone, bool) or not 1 <= zone <= 7:
+        raise Malformed("a zone number from 1 to 7 is required", field="/zone")
+    return zone
+
+
+def _lot_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
+    """A hold, recall or release of one lot, or its hand-over to another member, with the reason in words."""
+    lot = lot_at(payload)
+    text(payload, "reason_zh")
+    text(payload, "reason_en")
+    change = payload.get("change")
+    if change == "transfer":
+        return Demand((lot,), act.transfer_lot(lot, member_id(check_uscc(text(payload, "to")))))
+    if isinstance(change, str) and change in LotState.__members__:
+        return Demand((lot,), act.set_lot_state(lot, int(LotState[change])))
+    raise Malformed(f"one of transfer, {', '.join(LotState.__members__)} is required", field="/change")
+
+
+def _member_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
+    """A change of a member's standing, roles or keys, with the reason in words."""
+    subject = member_id(check_uscc(text(payload, "uscc")))
+    text(payload, "reason_zh")
+    text(payload, "reason_en")
+    change = payload.get("change")
+    if change == "roles":
+        return Demand((), act.set_roles(subject, int(parse_roles(payload))))
+    if change == "revoke-key":
+        key = Digest.parse(text(payload, "keyId"))
+        return Demand((), act.revoke_key(key.value))
+    if change == "add-key":
+        point = bytes.fromhex(text(payload, "publicKey"))
+        x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:65], "big")
+        return Demand((), act.add_key(subject, x, y, payload.get("custodial") is True))
+    if isinstance(change, str) and change in Standing.__members__:
+        return Demand((), act.set_standing(subject, int(Standing[change])))
+    raise Malformed(
+        f"one of roles, add-key, revoke-key, {', '.join(Standing.__members__)} is required", field="/change"
+    )
+
+
+def _link(record: Record, payload: Mapping[str, Any]) -> Demand:
+    text(payload, "ebcCode")
+    text(payload, "orderNo")
+    return Demand(sorted_lots([lot for lot, _ in linked_lots(payload)]))
+
+
+def linked_lots(payload: Mapping[str, Any]) -> list[tuple[bytes, int]]:
+    """(lot id, base units) summed per lot over the `lines` of a trade.link or trade.match payload, ascending."""
+    from ledger.domain.quantity import Quantity
+
+    lines = payload.get("lines")
+    if not isinstance(lines, list) or not lines:
+        raise Malformed("a list of order lines with their lots is required", field="/lines")
+    total: dict[bytes, int] = {}
+    for i, line in enumerate(lines):
+        lot = lot_at(line, f"/lines/{i}")
+        quantity = Quantity.parse(line.get("quantity"), field=f"/lines/{i}/quantity")
+        total[lot] = total.get(lot, 0) + quantity.to_base()[0]
+    return sorted(total.items())
+
+
+def _document(record: Record, payload: Mapping[str, Any]) -> Demand:
+    if not isinstance(payload.get("xml"), Mapping):
+        raise Malformed("the business node's digest is required", field="/xml")
+    return Demand((), act.seal_document(DOCUMENT_KINDS[record.kind], record.digest))
+
+
+def _match(record: Record, payload: Mapping[str, Any]) -> Demand:
+    verdicts = {"MATCHED": 1, "MISMATCHED": 2, "INCOMPLETE": 3}
+    verdict = payload.get("verdict")
+    if verdict not in verdicts:
+        raise Malformed("one of MATCHED, MISMATCHED, INCOMPLETE is required", field="/verdict")
+    documents = payload.get("documents")
+    if not isinstance(documents, Mapping):
+        raise Malformed("an object naming the four documents is required", field="/documents")
+    digests = [
+        Digest.parse(documents[name]).value if isinstance(documents.get(name), str) else bytes(32)
+        for name in DOCUMENT_NAMES.values()
+    ]
+    version = payload.get("policyVersion")
+    if not isinstance(version, int):
+        raise Malformed("the policy version is required", field="/policyVersion")
+    lots = linked_lots(payload) if payload.get("lines") else []
+    exported = lots if verdict == "MATCHED" else []
+    trade = Digest.parse(text(payload, "trade"))
+    return Demand(
+        sorted_lots([lot for lot, _ in lots]),
+        act.record_match(trade.value, digests, verdicts[verdict], version, record.digest, exported),
+    )
+
+
+_DEMANDS: dict[str, Callable[[Record, Mapping[str, Any]], Demand]] = {
+    "lot.origin": _origin,
+    "lot.notice": _lot_notice,
+    "epcis.event": _event,
+    "member.profile": _profile,
+    "member.notice": _member_notice,
+    "trade.link": _link,
+    "trade.match": _match,
+    **dict.fromkeys(DOCUMENT_KINDS, _document),
+}
+
+
+def demand(record: Record, payload: Mapping[str, Any]) -> Demand:
+    """What this record calls for; raises Malformed when its payload breaks the rules of its kind."""
+    rule = _DEMANDS.get(record.kind)
+    if rule is None:
+        raise Malformed(f"unknown kind of record; one of {', '.join(sorted(_DEMANDS))}", field="/kind")
+    return rule(record, payload)

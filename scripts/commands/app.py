@@ -1,0 +1,62 @@
+"""The command tree and its one error handler."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ledger import __version__
+from ledger.errors import OriginSealError
+from scripts.commands import audit, demo, key, label, member, serve, submit
+from scripts.commands.output import report
+
+app = typer.Typer(
+    name="originseal",
+    help="OriginSeal 源印: a traceability ledger whose contracts verify SM2 signatures themselves.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("submit")(submit.submit)
+app.command("label")(label.label)
+app.command("audit")(audit.audit)
+app.command("rebuild-index")(audit.rebuild_index)
+app.add_typer(key.app, name="key")
+app.add_typer(member.app, name="member")
+
+
+@app.command("verify", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def verify(context: typer.Context) -> None:
+    """Check a proof bundle offline 离线验证证明包 (see `originseal verify --help`)."""
+    from ledger.proof.cli import main as run_verify
+
+    raise typer.Exit(run_verify(context.args))
+
+
+@app.command("version")
+def version() -> None:
+    """Print the program's version."""
+    typer.echo(__version__)
+
+
+def run() -> int:
+    """Run the command line; every error of the ledger becomes a message and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except OriginSealError as error:
+        return report(error, as_json="--json" in sys.argv)
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        # click's own usage errors carry their exit code and message; anything else is a bug and keeps its traceback
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        return int(getattr(error, "exit_code", 2))
+    return 0

@@ -1,0 +1,71 @@
+"""`originseal audit` and `originseal rebuild-index`: check everything from genesis; make the read model anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from ledger.services.config import DataFolder, write_json
+from scripts.commands.output import EXIT_FINDING, console, emit, stderr
+
+Data = Annotated[Path, typer.Option("--data", help="the data folder 数据目录")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def audit(
+    data: Data,
+    as_json: AsJson = False,
+    report: Annotated[Path | None, typer.Option("--report", help="also write the report as JSON here")] = None,
+) -> None:
+    """Audit the chain from genesis against the payload store and the read model; exit 1 on any finding 从创世块审计."""
+    from ledger.services.audit import audit as run_audit
+    from ledger.services.audit import render_text
+
+    with Progress(console=stderr, transient=True, disable=as_json) as progress:
+        task = progress.add_task("auditing 审计", total=None)
+
+        def on_progress(done: int, total: int, what: str) -> None:
+            progress.update(task, completed=done, total=total, description=what)
+
+        result = run_audit(data, progress=on_progress)
+    facts = result.to_json()
+    if report is not None:
+        write_json(report, facts)
+    if as_json:
+        emit(facts)
+    else:
+        console.print(render_text(result), markup=False, soft_wrap=True)
+    if facts["findings"]:
+        raise typer.Exit(EXIT_FINDING)
+
+
+def rebuild_index(data: Data, as_json: AsJson = False) -> None:
+    """Drop the read model and fill it again from the chain and the payload store 重建读模型."""
+    from ledger.services.ledger import Ledger
+
+    folder = DataFolder(data)
+    with Progress(console=stderr, transient=True, disable=as_json) as progress:
+        task = progress.add_task("rebuilding 重建", total=None)
+
+        def on_progress(done: int, total: int, what: str = "") -> None:
+            progress.update(task, completed=done, total=total)
+
+        with Ledger.open(data) as ledger:
+            ledger.rebuild_index(progress=on_progress)
+            status = ledger.status()
+    facts = {
+        "index": str(folder.index),
+        "height": status.height,
+        "indexed": status.indexed,
+        "records": status.records,
+        "lots": status.lots,
+        "trades": status.trades,
+    }
+    if as_json:
+        emit(facts)
+    else:
+        console.print(json.dumps(facts, ensure_ascii=False), markup=False)
