@@ -11,7 +11,7 @@ replica, print).
 from __future__ import annotations
 
 from ledger.crypto.sm2 import PublicKey
-from ledger.errors import Malformed, OriginSealError
+from ledger.errors import BadKey, Malformed
 from ledger.proof.text import constant, digest, hexadecimal, integer, items, load_json, members, string
 from ledger.values import dataclass
 
@@ -117,7 +117,7 @@ def parse_public_key(point: Any, key_id: Any, field: str) -> CheckpointKey:
     claimed = digest(key_id, f"{field}/keyId")
     try:
         public = PublicKey.from_point(raw)
-    except OriginSealError as error:
+    except BadKey as error:
         raise Malformed(f"not an SM2 public key: {error.message}", field=f"{field}/publicKey") from error
     if public.key_id != claimed:
         raise Malformed("the key id is not this public key's Z value", field=f"{field}/keyId")

@@ -15,7 +15,7 @@ at blocks: the caller compares `block` with a header's hash.
 
 from __future__ import annotations
 
-from ledger.errors import Malformed, OriginSealError, VerificationFailed
+from ledger.errors import Malformed, SignatureRejected, VerificationFailed
 from ledger.proof.text import digest, hexadecimal, members, string
 from ledger.values import dataclass
 
@@ -123,7 +123,7 @@ def verify(
         )
     try:
         key.public.verify(signed.checkpoint.text.encode(), signed.signature)
-    except OriginSealError as error:
+    except SignatureRejected as error:
         raise VerificationFailed(
             "the checkpoint's SM2 signature does not verify", field=f"{field}/signature"
         ) from error
