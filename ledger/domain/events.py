@@ -112,7 +112,7 @@ def lots_of_event(payload: Any) -> tuple[tuple[str, str], ...]:
     return parse_event(payload).lots
 
 
-def events_of_document(document: Any) -> tuple[dict[str, Any], ...]:
+def parse_document(document: Any) -> tuple[dict[str, Any], ...]:
     """The events of an EPCISDocument (or of a bare event). Raises Malformed; the events themselves are not checked."""
     if isinstance(document, dict) and document.get("type") in _TYPES:
         return (document,)

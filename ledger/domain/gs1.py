@@ -31,6 +31,11 @@ def check_digit(digits: str) -> str:
     return str(-total % 10)
 
 
+def with_check_digit(digits: str) -> str:
+    """`digits` followed by their check digit."""
+    return digits + check_digit(digits)
+
+
 def _checked(text: object, lengths: tuple[int, ...], what: str, field: str | None) -> str:
     if not isinstance(text, str) or len(text) not in lengths or not _DIGITS.match(text):
         raise Malformed(f"a {what} has {' or '.join(map(str, lengths))} digits", field=field)
@@ -84,6 +89,16 @@ def parse_code(text: object, what: str = "lot code", field: str | None = None) -
     if text in (".", ".."):
         raise Malformed(f"a {what} cannot be a dot segment", field=field)
     return text
+
+
+def parse_gtin(text: object, field: str | None = "/gtin") -> Gtin:
+    """Gtin.parse for a payload's `gtin`. Raises Malformed."""
+    return Gtin.parse(text, field)
+
+
+def parse_lot_number(text: object, field: str | None = "/lot") -> str:
+    """parse_code for a payload's `lot`. Raises Malformed."""
+    return parse_code(text, "lot code", field)
 
 
 @dataclass(frozen=True, slots=True)

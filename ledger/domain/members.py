@@ -7,6 +7,7 @@ Clause: GB 32100-2015, 4 (structure) and annex A (check character: mod 31-3 by G
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any
@@ -122,6 +123,7 @@ _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_VALUES = {c: i for i, c in enumerate(_USCC_ALPHABET)}
 _USCC_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
 USCC_LENGTH = 18
+_POINT = re.compile(r"04[0-9a-fA-F]{128}\Z")
 
 
 def uscc_check_character(first17: str) -> str:
@@ -170,7 +172,9 @@ class Profile:
 
 def parse_profile(payload: Any) -> Profile:
     """Read a member.profile payload (docs/payloads.md). Raises Malformed with the field."""
-    fields = Node(payload).object(("uscc", "name"), ("zone", "roles", "gln", "address", "website", "customsCode"))
+    fields = Node(payload).object(
+        ("uscc", "name"), ("zone", "roles", "gln", "address", "website", "customsCode", "key")
+    )
     uscc = check_uscc(fields["uscc"].value, "/uscc")
     name = fields["name"].bilingual(200)
     zone = fields["zone"].whole(1, max(ZONES)) if "zone" in fields else None
@@ -185,6 +189,11 @@ def parse_profile(payload: Any) -> Profile:
         website = fields["website"].text(300)
         if not website.startswith(("https://", "http://")):
             fields["website"].refuse("must be an http or https address")
+    if "key" in fields:
+        key = fields["key"].object(("publicKey", "custodial"))
+        key["publicKey"].text(130, _POINT, "an uncompressed point: 04 ‖ X ‖ Y as 130 hex digits")
+        if not isinstance(key["custodial"].value, bool):
+            key["custodial"].refuse("must be true or false")
     if "customsCode" in fields:
         code = fields["customsCode"].text(10)
         if len(code) != 10 or not code.isascii() or not code.isalnum():

@@ -28,7 +28,7 @@ ASSURANCE = ("self", "second", "third")  # who assures: the producer itself, its
 AREA_UNITS = ("HAR", "MTK", "MU")  # hectare, square metre, 亩 (1/15 hectare; no Rec 20 code exists)
 CLOCK_SKEW = 15 * 60  # seconds that a producer's clock may run ahead of ours
 
-# Names of the certificate types that the pages know; any other lower-case token is accepted too.
+# Names of the certificate types that the pages know; any other text is accepted too and shown as it is.
 CERTIFICATE_TYPES: dict[str, dict[str, str]] = {
     "commitment": {"zh": "承诺达标合格证", "en": "Commitment certificate"},
     "green-food": {"zh": "绿色食品", "en": "Green Food"},
@@ -47,7 +47,6 @@ CERTIFICATE_TYPES: dict[str, dict[str, str]] = {
 
 _HS_CODE = re.compile(r"[0-9]{4}([0-9]{2}){0,3}\Z")
 _GACC_NUMBER = re.compile(r"[0-9A-Z][0-9A-Z()/\-]{3,31}\Z")
-_TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _SPECIES_CODE = re.compile(r"[A-Z]{3}\Z")
 
 
@@ -182,9 +181,12 @@ def _read_times(fields: dict[str, Node], site_kind: str, now: int | None) -> int
 
 def _read_certificate(node: Node) -> Certificate:
     fields = node.object(("type", "number", "issuer", "issuedAt", "assurance"), ("validUntil", "uri", "digest"))
-    kind = fields["type"].text(40, _TOKEN, "a lower-case token such as lab-report")
+    kind = fields["type"].text(60)
     number = fields["number"].text(60)
-    fields["issuer"].bilingual(200)
+    if isinstance(fields["issuer"].value, str):
+        fields["issuer"].text(200)
+    else:
+        fields["issuer"].bilingual(200)
     issued_at = fields["issuedAt"].day()
     valid_until = fields["validUntil"].day() if "validUntil" in fields else None
     if valid_until is not None and valid_until < issued_at:

@@ -64,8 +64,14 @@ class Quantity:
     unit: str
 
     @classmethod
-    def parse(cls, value: object, unit: object, field: str = "", *, zero: bool = False) -> Quantity:
-        """From decimal text or a JSON number. Raises Malformed (also for zero unless `zero`)."""
+    def parse(cls, value: object, unit: object = None, field: str = "", *, zero: bool = False) -> Quantity:
+        """From a payload's {"value", "unit"} object, or from decimal text or a JSON number and a unit code.
+
+        Raises Malformed with `field` (also for zero unless `zero`).
+        """
+        if unit is None:
+            parts = Node(value, field).object(("value", "unit"))
+            value, unit = parts["value"].value, parts["unit"].value
         number = parse_decimal(value, f"{field}/value")
         if not isinstance(unit, str) or unit not in UNITS:
             raise Malformed(
@@ -80,8 +86,7 @@ class Quantity:
     @classmethod
     def read(cls, node: Node) -> Quantity:
         """From a payload's {"value", "unit"} object. Raises Malformed."""
-        parts = node.object(("value", "unit"))
-        return cls.parse(parts["value"].value, parts["unit"].value, node.pointer)
+        return cls.parse(node.value, field=node.pointer)
 
     @property
     def base_unit(self) -> BaseUnit:
