@@ -97,7 +97,7 @@ class Tree:
         return InclusionProof(index, self.size, tuple(path))
 
     def consistency_proof(self, old_size: int) -> ConsistencyProof:
-        """Proof that the tree of `old_size` leaves is this one's beginning (RFC 6962 2.1.2); ValueError outside [1, size]."""
+        """Proof that the first `old_size` leaves were this tree once (RFC 6962 2.1.2); ValueError if it has fewer."""
         if not 1 <= old_size <= self.size:
             raise ValueError(f"no earlier tree of {old_size} leaves in one of {self.size}")
         path: list[bytes] = []
