@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from ledger.documents.nesting import check_nesting
 from ledger.errors import Malformed
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ def load_json(data: bytes | str, field: str = "", limit: int = MAX_JSON_BYTES) -
         raise Malformed(f"{len(data)} bytes are over the limit of {limit}", field=field)
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
-        _check_depth(text, field)
+        check_nesting(text, MAX_JSON_DEPTH, field=field)
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise Malformed("the file is not UTF-8", field=field) from error
@@ -62,6 +63,8 @@ def string(value: Any, field: str, limit: int = 1024) -> str:
         raise Malformed("a string was expected", field=field)
     if len(value) > limit:
         raise Malformed(f"a string of {len(value)} characters is over the limit of {limit}", field=field)
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise Malformed("a string holds half of a surrogate pair", field=field)
     return value
 
 
@@ -106,30 +109,6 @@ def hexadecimal(value: Any, field: str, length: int | None = None, *, prefix: st
 def digest(value: Any, field: str, algorithm: str = "sm3") -> bytes:
     """The 32 bytes of a digest in text form (`sm3:…`), which must be of this algorithm. Raises Malformed."""
     return hexadecimal(value, field, 32, prefix=f"{algorithm}:")
-
-
-def _check_depth(text: str, field: str) -> None:
-    """Refuses deep nesting before the parser recurses: CPython's C parser overflows the stack where a library has
-    raised the recursion limit (py-evm does)."""
-    # Backslashes occur only inside strings, so up to the first error of the text every second part is outside strings.
-    outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
-    brackets = outside.translate(_BRACKETS_ONLY)
-    for _ in range(MAX_JSON_DEPTH):
-        if not brackets:
-            return
-        brackets = brackets.replace("[]", "").replace("{}", "")
-    if brackets:
-        raise Malformed(f"the JSON nests deeper than {MAX_JSON_DEPTH} levels or its brackets do not match", field=field)
-
-
-class _Brackets(dict[int, int | None]):
-    """A translation table that deletes everything but brackets."""
-
-    def __missing__(self, code: int) -> int | None:
-        return code if code in (0x5B, 0x5D, 0x7B, 0x7D) else None
-
-
-_BRACKETS_ONLY = _Brackets()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
