@@ -9,10 +9,10 @@ from ledger.errors import Malformed
 
 
 class _Brackets(dict[int, "int | None"]):
-    """A translation table that deletes everything but brackets."""
+    """A translation table that keeps only brackets, curly ones as square ones."""
 
     def __missing__(self, code: int) -> int | None:
-        return code if code in (0x5B, 0x5D, 0x7B, 0x7D) else None
+        return {0x5B: 0x5B, 0x5D: 0x5D, 0x7B: 0x5B, 0x7D: 0x5D}.get(code)
 
 
 _BRACKETS_ONLY = _Brackets()
@@ -30,7 +30,7 @@ def check_nesting(text: str, max_depth: int, *, field: str = "") -> None:
     for _ in range(max_depth):
         if not brackets:
             return
-        brackets = brackets.replace("[]", "").replace("{}", "")
+        brackets = brackets.replace("[]", "")  # takes away the innermost level
     if brackets:
         raise Malformed(
             f"the JSON text nests deeper than {max_depth} levels, or its brackets do not match", field=field

@@ -1,4 +1,4 @@
-"""Deep JSON is refused before a parser sees it: py-evm raises the recursion limit, and then the parser kills the process."""
+"""Deep JSON is refused before a parser sees it: where py-evm raised the recursion limit, the parser would crash."""
 
 from __future__ import annotations
 
