@@ -42,7 +42,9 @@ _COMMON: dict[str, Any] = {
     "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
 }
 _DEFAULT = {**_COMMON, "optimizer": {"enabled": True, "runs": 1000}}
-# The constant optimizer would replace each 32-byte constant by a sequence of shifts, half as dear again in the ladder.
+# For long straight-line arithmetic. The constant optimizer would replace each 32-byte constant by a sequence of shifts,
+# half as dear again in the ladder; the full Yul sequence (its rematerialiser above all) would compute shared values
+# twice and then run out of stack. So: clean-up and inlining only.
 _ARITHMETIC = {
     **_COMMON,
     "optimizer": {
@@ -57,6 +59,7 @@ _ARITHMETIC = {
             "orderLiterals": True,
             "peephole": True,
             "yul": True,
+            "yulDetails": {"optimizerSteps": "dhfoDgvulfnTUtnif:fDnTOu", "stackAllocation": True},
         },
     },
 }
@@ -209,6 +212,8 @@ def compile_all(compiler: Compiler) -> dict[str, dict[str, Any]]:
             if contract in artifacts:
                 raise SourceError(f"two contracts are called {contract}: {artifacts[contract]['source']} and {name}")
             artifacts[contract] = artifact
+    if not artifacts:
+        raise SourceError(f"no deployable contract below {SOURCES.relative_to(ROOT)}")
     return artifacts
 
 
