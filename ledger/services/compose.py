@@ -46,9 +46,7 @@ class Part:
 class Composer:
     """Composes submissions for one member and one key. `clock` gives Unix seconds."""
 
-    def __init__(
-        self, network: Network, member: bytes, signer: Signer, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, network: Network, member: bytes, signer: Signer, clock: Callable[[], float] = time.time) -> None:
         self.network = network
         self.member = member
         self.signer = signer

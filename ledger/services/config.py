@@ -1,11 +1,11 @@
 """A data folder and its configuration: which chain, which stores, which keys. Holds no secret itself.
 
-    DATA/config.json      this configuration
-    DATA/anchors.json     the trust anchors to hand to verifiers by another way
-    DATA/chain.sqlite     the embedded engine's blocks and state
-    DATA/ledger.sqlite    payload store, outbox and private join register (not disposable)
-    DATA/index.sqlite     the read model (disposable: `originseal rebuild-index`)
-    DATA/keys/            the operator's keys, encrypted, mode 0600
+DATA/config.json      this configuration
+DATA/anchors.json     the trust anchors to hand to verifiers by another way
+DATA/chain.sqlite     the embedded engine's blocks and state
+DATA/ledger.sqlite    payload store, outbox and private join register (not disposable)
+DATA/index.sqlite     the read model (disposable: `originseal rebuild-index`)
+DATA/keys/            the operator's keys, encrypted, mode 0600
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from ledger.domain import action as act
 from ledger.domain.events import lots_of_event, parse_event
 from ledger.domain.gs1 import parse_gtin, parse_lot_number
 from ledger.domain.lots import LotState, lot_id, parse_origin
-from ledger.domain.members import Role, Standing, check_uscc, member_id
+from ledger.domain.members import Role, Standing, check_uscc, member_id, parse_profile
+from ledger.domain.quantity import Quantity
 from ledger.errors import Malformed
 
 DOCUMENT_KINDS = {"ceb.303": 1, "ceb.403": 2, "ceb.505": 3, "ceb.603": 4}
@@ -58,14 +59,9 @@ def sorted_lots(lots: list[bytes]) -> tuple[bytes, ...]:
 def _origin(record: Record, payload: Mapping[str, Any]) -> Demand:
     origin = parse_origin(payload)
     own = lot_id(origin.gtin, origin.lot)
-    quantity, unit = origin.quantity.to_base()
-    parents = []
-    for parent in origin.parents:
-        amount, parent_unit = parent.quantity.to_base()
-        if parent_unit != unit:
-            raise Malformed("a parent's quantity must be of the same dimension as the lot's", field="/parents")
-        parents.append((lot_id(parent.gtin, parent.lot), amount))
-    lots = sorted_lots([own, *(p for p, _ in parents)])
+    quantity, unit = origin.quantity.to_base("/quantity")
+    parents = [(parent.lot_id, parent.base_quantity) for parent in origin.parents]
+    lots = sorted_lots([own, *(lot for lot, _ in parents)])
     return Demand(lots, act.register_lot(own, record.digest, quantity, unit, parents))
 
 
@@ -75,29 +71,29 @@ def _event(record: Record, payload: Mapping[str, Any]) -> Demand:
 
 
 def _profile(record: Record, payload: Mapping[str, Any]) -> Demand:
-    uscc = check_uscc(text(payload, "uscc"))
-    subject = member_id(uscc)
-    names = payload.get("name")
-    if not isinstance(names, Mapping):
-        raise Malformed("an object with zh and en is required", field="/name")
-    text(names, "zh", pointer="/name")
-    text(names, "en", pointer="/name")
-    if subject == record.author:
+    profile = parse_profile(payload)
+    if profile.member_id == record.author:
         return Demand(())  # a member's words about itself change nothing on chain
-    key = payload.get("key")
-    if not isinstance(key, Mapping):
-        raise Malformed("an object with publicKey and custodial is required", field="/key")
+    if profile.zone is None or not profile.roles:
+        raise Malformed("an authority names the zone and the roles of the member it admits", field="/zone")
+    x, y, custodial = parse_key(payload.get("key"), "/key")
+    return Demand((), act.admit_member(profile.member_id, int(profile.roles), profile.zone, x, y, custodial))
+
+
+def parse_key(value: Any, pointer: str) -> tuple[int, int, bool]:
+    """(x, y, custodial) of a `{publicKey: 04‖X‖Y, custodial}` object."""
+    if not isinstance(value, Mapping):
+        raise Malformed("an object with publicKey and custodial is required", field=pointer)
     try:
-        point = bytes.fromhex(text(key, "publicKey", pointer="/key"))
+        point = bytes.fromhex(text(value, "publicKey", pointer=pointer))
     except ValueError as e:
-        raise Malformed("not hexadecimal", field="/key/publicKey") from e
+        raise Malformed("not hexadecimal", field=f"{pointer}/publicKey") from e
     if len(point) != 65 or point[0] != 4:
-        raise Malformed("an uncompressed point is required: 04 ‖ X ‖ Y", field="/key/publicKey")
-    custodial = key.get("custodial")
+        raise Malformed("an uncompressed point is required: 04 ‖ X ‖ Y", field=f"{pointer}/publicKey")
+    custodial = value.get("custodial")
     if not isinstance(custodial, bool):
-        raise Malformed("true or false is required", field="/key/custodial")
-    x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big")
-    return Demand((), act.admit_member(subject, int(parse_roles(payload)), parse_zone(payload), x, y, custodial))
+        raise Malformed("true or false is required", field=f"{pointer}/custodial")
+    return int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big"), custodial
 
 
 def parse_roles(payload: Mapping[str, Any]) -> Role:
@@ -111,13 +107,6 @@ def parse_roles(payload: Mapping[str, Any]) -> Role:
             raise Malformed(f"unknown role; one of {', '.join(Role.__members__)}", field=f"/roles/{i}")
         roles |= Role[name]
     return roles
-
-
-def parse_zone(payload: Mapping[str, Any]) -> int:
-    zone = payload.get("zone")
-    if not isinstance(zone, int) or isinstance(zone, bool) or not 1 <= zone <= 7:
-        raise Malformed("a zone number from 1 to 7 is required", field="/zone")
-    return zone
 
 
 def _lot_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
@@ -145,9 +134,8 @@ def _member_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
         key = Digest.parse(text(payload, "keyId"))
         return Demand((), act.revoke_key(key.value))
     if change == "add-key":
-        point = bytes.fromhex(text(payload, "publicKey"))
-        x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:65], "big")
-        return Demand((), act.add_key(subject, x, y, payload.get("custodial") is True))
+        x, y, custodial = parse_key(payload.get("key"), "/key")
+        return Demand((), act.add_key(subject, x, y, custodial))
     if isinstance(change, str) and change in Standing.__members__:
         return Demand((), act.set_standing(subject, int(Standing[change])))
     raise Malformed(
@@ -163,16 +151,18 @@ def _link(record: Record, payload: Mapping[str, Any]) -> Demand:
 
 def linked_lots(payload: Mapping[str, Any]) -> list[tuple[bytes, int]]:
     """(lot id, base units) summed per lot over the `lines` of a trade.link or trade.match payload, ascending."""
-    from ledger.domain.quantity import Quantity
-
     lines = payload.get("lines")
     if not isinstance(lines, list) or not lines:
         raise Malformed("a list of order lines with their lots is required", field="/lines")
     total: dict[bytes, int] = {}
     for i, line in enumerate(lines):
         lot = lot_at(line, f"/lines/{i}")
-        quantity = Quantity.parse(line.get("quantity"), field=f"/lines/{i}/quantity")
-        total[lot] = total.get(lot, 0) + quantity.to_base()[0]
+        where = f"/lines/{i}/quantity"
+        amount = line.get("quantity")
+        if not isinstance(amount, Mapping):
+            raise Malformed("an object with value and unit is required", field=where)
+        base, _ = Quantity.parse(amount.get("value"), amount.get("unit"), where).to_base(where)
+        total[lot] = total.get(lot, 0) + base
     return sorted(total.items())
 
 

@@ -25,7 +25,7 @@ from ledger.crypto.sm2 import PrivateKey
 from ledger.errors import BadCiphertext, BadKey, Malformed, NotFound
 
 FORMAT = "originseal-operator-keys/v1"
-PASSPHRASE_VARIABLE = "ORIGINSEAL_PASSPHRASE"
+UNLOCK_VARIABLE = "ORIGINSEAL_PASSPHRASE"
 # RFC 7914 cost: 32 MiB and about 0.1 s; paid once per start.
 SCRYPT_N, SCRYPT_R, SCRYPT_P, SCRYPT_MEMORY = 2**15, 8, 1, 64 << 20
 MIN_PASSPHRASE = 12
@@ -44,13 +44,13 @@ class OperatorKeys:
 
 def find_passphrase(keys: Path) -> str:
     """The passphrase: $ORIGINSEAL_PASSPHRASE, else the file keys/passphrase (which a demonstration writes)."""
-    if value := os.environ.get(PASSPHRASE_VARIABLE):
+    if value := os.environ.get(UNLOCK_VARIABLE):
         return value
     try:
         return (keys / "passphrase").read_text(encoding="utf-8").strip()
     except FileNotFoundError as e:
         raise NotFound(
-            "no passphrase for the operator's keys", hint=f"set {PASSPHRASE_VARIABLE} in the server's environment"
+            "no passphrase for the operator's keys", hint=f"set {UNLOCK_VARIABLE} in the server's environment"
         ) from e
 
 

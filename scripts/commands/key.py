@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from ledger.crypto.keyfile import FileSigner, read_key, write_key
 
 from ledger.crypto.digest import sm3_text
-from ledger.crypto.keyfile import FileSigner, read_key, write_key
 from ledger.crypto.sm2 import PrivateKey, PublicKey
 from ledger.errors import Malformed
 from scripts.commands.output import console, emit
 
 app = typer.Typer(no_args_is_help=True, help="SM2 key files 密钥文件.")
 
-PASSPHRASE_VARIABLE = "ORIGINSEAL_KEY_PASSPHRASE"
+UNLOCK_VARIABLE = "ORIGINSEAL_KEY_PASSPHRASE"
 PassphraseFile = Annotated[
-    Path | None, typer.Option("--passphrase-file", help=f"file holding the passphrase (or set ${PASSPHRASE_VARIABLE})")
+    Path | None, typer.Option("--passphrase-file", help=f"file holding the passphrase (or set ${UNLOCK_VARIABLE})")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -30,7 +30,7 @@ def read_passphrase(file: Path | None, *, confirm: bool = False) -> str:
             return file.read_text(encoding="utf-8").strip()
         except OSError as e:
             raise Malformed(f"cannot read the passphrase file: {e.strerror}", field="--passphrase-file") from e
-    if value := os.environ.get(PASSPHRASE_VARIABLE):
+    if value := os.environ.get(UNLOCK_VARIABLE):
         return value
     answer: str = typer.prompt("Passphrase 口令", hide_input=True, confirmation_prompt=confirm)
     return answer

@@ -15,7 +15,9 @@ def label(
     gtin: Annotated[str, typer.Argument(help="GTIN-8, -12, -13 or -14")],
     lot: Annotated[str, typer.Argument(help="lot number 批号")],
     output: Annotated[Path, typer.Option("--output", "-o", help="file ending in .svg, .png or .pdf")],
-    base_url: Annotated[str, typer.Option("--base-url", help="address that the code carries")] = "http://127.0.0.1:8000",
+    base_url: Annotated[
+        str, typer.Option("--base-url", help="address that the code carries")
+    ] = "http://127.0.0.1:8000",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Write a label whose QR code is the lot's GS1 Digital Link 生成批次二维码标签."""

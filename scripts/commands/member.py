@@ -37,7 +37,12 @@ def list_(server: Server = "http://127.0.0.1:8000", as_json: AsJson = False) -> 
     for m in members:
         name = m["name"]["zh"] if isinstance(m.get("name"), dict) else m.get("nameZh", "")
         table.add_row(
-            m["uscc"], name, str(m["zone"]), " ".join(m["roles"]), m["standing"], "yes 是" if m["custodial"] else "no 否"
+            m["uscc"],
+            name,
+            str(m["zone"]),
+            " ".join(m["roles"]),
+            m["standing"],
+            "yes 是" if m["custodial"] else "no 否",
         )
     console.print(table)
 
@@ -108,5 +113,3 @@ def _say(
         emit(receipt)
     else:
         console.print(f"{receipt['state']}  {receipt['submissionId']}", markup=False, soft_wrap=True)
-
-

@@ -50,7 +50,9 @@ def submit(
     again = " (already sealed before 此前已封存)" if receipt.get("duplicate") else ""
     console.print(f"{receipt['state']}{again}: {receipt['count']} record(s)", markup=False)
     console.print(f"submission 提交   {receipt['submissionId']}", markup=False, soft_wrap=True)
-    console.print(f"block 区块        {receipt.get('block')}  {receipt.get('transaction')}", markup=False, soft_wrap=True)
+    console.print(
+        f"block 区块        {receipt.get('block')}  {receipt.get('transaction')}", markup=False, soft_wrap=True
+    )
 
 
 def composer_for(client: httpx.Client, key: Path, passphrase_file: Path | None, uscc: str) -> Composer:
