@@ -245,3 +245,12 @@ def decode_checkpoint(row: RowMapping, sealer: Sealer) -> SignedCheckpoint:
         raise BadCiphertext(f"{name}: column text has another type than was written")
     sealer.check_mac(row["seal"], "checkpoints", height, row["text"], key_id, signature)
     return SignedCheckpoint(parse_text(row["text"]), key_id, signature)
+
+
+def decode_setting(row: RowMapping, sealer: Sealer) -> Any:
+    """The JSON value. Raises BadCiphertext when name or value differ from what was written."""
+    name, value = row["name"], row["value"]
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise BadCiphertext(f"setting {name!r:.80}: a column has another type than was written")
+    sealer.check_mac(row["seal"], "settings", name, value)
+    return _guarded(f"setting {name}", lambda: json.loads(value))

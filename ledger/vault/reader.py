@@ -5,7 +5,6 @@ Checks no signature and no digest: an audit does. Writes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -31,7 +30,7 @@ class VaultReader:
 
     def __init__(self, engine: Engine, master_key: bytes) -> None:
         self.engine = engine
-        self._sealer = Sealer(master_key)
+        self.sealer = Sealer(master_key)
 
     @contextmanager
     def _reader(self, connection: Connection | None) -> Iterator[Connection]:
@@ -51,7 +50,7 @@ class VaultReader:
             row = reader.execute(query).mappings().first()
         if row is None:
             raise NotFound(f"no submission keccak256:{submission_id.hex()} in the payload store")
-        return codec.decode_submission(row, self._sealer)
+        return codec.decode_submission(row, self.sealer)
 
     def by_nonce(self, key_id: bytes, nonce: int, *, connection: Connection | None = None) -> StoredSubmission | None:
         """The submission that used this nonce of this key, or None."""
@@ -59,7 +58,7 @@ class VaultReader:
         query = select(submissions).where(submissions.c.key_id == key_id, submissions.c.nonce == eight)
         with self._reader(connection) as reader:
             row = reader.execute(query).mappings().first()
-        return None if row is None else codec.decode_submission(row, self._sealer)
+        return None if row is None else codec.decode_submission(row, self.sealer)
 
     # ------------------------------------------------------------------------------------------------------ records
 
@@ -103,7 +102,7 @@ class VaultReader:
             for row in reader.execute(_records().where(records.c.digest == digest)).mappings().all():
                 submission_id = row["submission_id"]
                 messages = self._messages(reader, row["seq"], submission_id) if with_evidence else None
-                decoded = codec.decode_record(row, submission_id, self._sealer, messages)
+                decoded = codec.decode_record(row, submission_id, self.sealer, messages)
                 if isinstance(decoded, StoredRecord):
                     return decoded
                 failure = decoded.error
@@ -125,7 +124,7 @@ class VaultReader:
                 inside = _records().where(beyond, submissions.c.seq <= after)
                 grouped = self._group(heads, reader.execute(inside).mappings())
             for head in heads:
-                yield codec.decode_submission(head, self._sealer), grouped[head["submission_id"]]
+                yield codec.decode_submission(head, self.sealer), grouped[head["submission_id"]]
 
     def _group(
         self, heads: Sequence[RowMapping], rows: Iterable[RowMapping], messages: dict[int, bytes] | None = None
@@ -133,7 +132,7 @@ class VaultReader:
         grouped: dict[bytes, dict[int, StoredRecord | UnreadableRecord]] = {h["submission_id"]: {} for h in heads}
         for row in rows:
             submission_id = row["submission_id"]
-            decoded = codec.decode_record(row, submission_id, self._sealer, messages)
+            decoded = codec.decode_record(row, submission_id, self.sealer, messages)
             grouped[submission_id][row["idx"]] = decoded
         for head in heads:
             count, mine = head["count"], grouped[head["submission_id"]]
@@ -145,7 +144,7 @@ class VaultReader:
     def _messages(self, reader: Connection, sequence: int, submission_id: bytes) -> dict[int, bytes]:
         found = {}
         for row in reader.execute(select(evidence).where(evidence.c.seq == sequence)).mappings():
-            message = codec.decode_evidence(row, submission_id, self._sealer)
+            message = codec.decode_evidence(row, submission_id, self.sealer)
             if message is not None:
                 found[row["idx"]] = message
         return found
@@ -159,7 +158,7 @@ class VaultReader:
             row = reader.execute(query).mappings().first()
         if row is None:
             raise NotFound(f"no checkpoint of height {height}")
-        return codec.decode_checkpoint(row, self._sealer)
+        return codec.decode_checkpoint(row, self.sealer)
 
     def latest_checkpoint(self, *, connection: Connection | None = None) -> SignedCheckpoint | None:
         """The highest signed checkpoint, None when there is none."""
@@ -173,7 +172,7 @@ class VaultReader:
     def _checkpoint_where(self, query: Select[Any], connection: Connection | None) -> SignedCheckpoint | None:
         with self._reader(connection) as reader:
             row = reader.execute(query.limit(1)).mappings().first()
-        return None if row is None else codec.decode_checkpoint(row, self._sealer)
+        return None if row is None else codec.decode_checkpoint(row, self.sealer)
 
     def all_checkpoints(self) -> Iterator[SignedCheckpoint]:
         """Every checkpoint by ascending height. Raises BadCiphertext for an altered row."""
@@ -185,7 +184,7 @@ class VaultReader:
             if not rows:
                 return
             for row in rows:
-                yield codec.decode_checkpoint(row, self._sealer)
+                yield codec.decode_checkpoint(row, self.sealer)
             last = rows[-1]["height"]
 
     # ---------------------------------------------------------------------------------------------------- settings
@@ -194,10 +193,7 @@ class VaultReader:
         """A JSON value kept under `name`, or `default`. Raises BadCiphertext when its row was altered."""
         with self._reader(connection) as reader:
             row = reader.execute(select(settings).where(settings.c.name == name)).mappings().first()
-        if row is None:
-            return default
-        self._sealer.check_mac(row["seal"], "settings", name, row["value"])
-        return json.loads(row["value"])
+        return default if row is None else codec.decode_setting(row, self.sealer)
 
     def counts(self, *, connection: Connection | None = None) -> StoreCounts:
         """Rows per table."""

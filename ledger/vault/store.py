@@ -89,11 +89,11 @@ class Vault(VaultReader):
             codec.encode_operations(action.operations),
             received_at,
         )
-        return (sequence, *facts, self._sealer.mac("submissions", *facts))
+        return (sequence, *facts, self.sealer.mac("submissions", *facts))
 
     def _evidence_rows(self, sequence: int, checked: CheckedSubmission) -> Iterator[tuple[Any, ...]]:
         for message, index in codec.message_indexes(checked.records).items():
-            kept = self._sealer.seal_evidence(checked.submission_id, index, message)
+            kept = self.sealer.seal_evidence(checked.submission_id, index, message)
             yield sequence, index, kept.wrapped_key, kept.body
 
     def _record_rows(self, sequence: int, checked: CheckedSubmission) -> Iterator[tuple[Any, ...]]:
@@ -105,7 +105,7 @@ class Vault(VaultReader):
             label = encode_label(checked.submission_id, index, record.digest, record.kind, record.author, lots, source)
             clear.append((sequence, index, record.digest, record.kind, record.author, lots, source))
             secret.append((label, record.seed, codec.encode_payload(record.payload)))
-        for row, sealed in zip(clear, self._sealer.seal_records(secret), strict=True):
+        for row, sealed in zip(clear, self.sealer.seal_records(secret), strict=True):
             yield (*row, sealed.wrapped_key, sealed.body)
 
     def erase(self, connection: Connection, submission_id: bytes, index: int, at: int, by: bytes | None = None) -> None:
@@ -124,13 +124,13 @@ class Vault(VaultReader):
                 raise NotFound(f"no readable record {index} of submission keccak256:{submission_id.hex()}")
             source = row["evidence_idx"]
             label = codec.row_label(row, submission_id)
-            seal = codec.erased_seal(self._sealer, label, at, by)
+            seal = codec.erased_seal(self.sealer, label, at, by)
             gone = {"wrapped_key": None, "body": None, "erased_at": at}
             here = (records.c.seq == row["seq"]) & (records.c.idx == index)
             connection.execute(update(records).where(here).values(**gone, erased_by=by, seal=seal))
             if source is not None:
                 message = (evidence.c.seq == row["seq"]) & (evidence.c.idx == source)
-                seal = self._sealer.mac("evidence", submission_id, source, at)
+                seal = self.sealer.mac("evidence", submission_id, source, at)
                 connection.execute(
                     update(evidence).where(message, evidence.c.erased_at.is_(None)).values(**gone, seal=seal)
                 )
@@ -148,7 +148,7 @@ class Vault(VaultReader):
         with storage_errors("the payload store cannot be written"):
             known = connection.execute(select(checkpoints.c.text).where(checkpoints.c.height == height)).scalar()
             if known is None:
-                connection.execute(insert(checkpoints), codec.checkpoint_row(signed, self._sealer))
+                connection.execute(insert(checkpoints), codec.checkpoint_row(signed, self.sealer))
             elif known != signed.checkpoint.text:
                 raise Conflict(f"another checkpoint of height {height} was signed before", height=height)
 
@@ -158,7 +158,7 @@ class Vault(VaultReader):
             with self.transaction() as own:
                 return self.put_setting(name, value, own)
         text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-        row = {"value": text, "seal": self._sealer.mac("settings", name, text)}
+        row = {"value": text, "seal": self.sealer.mac("settings", name, text)}
         with storage_errors("the payload store cannot be written"):
             if not connection.execute(update(settings).where(settings.c.name == name).values(**row)).rowcount:
                 connection.execute(insert(settings).values(name=name, **row))
