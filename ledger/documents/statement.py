@@ -65,20 +65,15 @@ class Leaf:
 
 
 class Record:
-    """A payload with its commitments; made by `commit` only. `payload` and `seed` are secret until disclosed."""
+    """A payload with its commitments; made by `commit` only. `payload` and `seed` are secret until disclosed.
+
+    `evidence` is the exact message the record was read from, if any: kept beside it, not part of its digest.
+    """
 
     __slots__ = (
-        "_paths",
-        "_values",
-        "author",
-        "commitments",
-        "digest",
-        "field_root",
-        "kind",
-        "lots",
-        "payload",
+        "_paths", "_values", "author", "commitments", "digest", "evidence", "field_root", "kind", "lots", "payload",
         "seed",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -89,6 +84,7 @@ class Record:
         seed: bytes,
         paths: list[bytes],
         values: list[bytes],
+        evidence: bytes | None,
     ) -> None:
         salt_context = sm3.new(SALT_TAG + seed).copy
         commitments = []
@@ -104,6 +100,7 @@ class Record:
         self.lots = lots
         self.payload = payload
         self.seed = seed
+        self.evidence = evidence
         self._paths = paths
         self._values = values
         self.commitments = tuple(commitments)
@@ -132,7 +129,13 @@ class Record:
 
 
 def commit(
-    kind: str, author: bytes, lots: Iterable[bytes], payload: dict[str, Any], seed: bytes | None = None
+    kind: str,
+    author: bytes,
+    lots: Iterable[bytes],
+    payload: dict[str, Any],
+    seed: bytes | None = None,
+    *,
+    evidence: bytes | None = None,
 ) -> Record:
     """The record of `payload`; a fresh random seed unless one is given (when recomputing).
 
@@ -146,7 +149,7 @@ def commit(
     if len(seed) != SEED_BYTES:
         raise Malformed("a record's seed has 32 bytes", field="seed")
     paths, values = flatten(payload)
-    return Record(kind, author, sorted_lots(lots), payload, seed, paths, values)
+    return Record(kind, author, sorted_lots(lots), payload, seed, paths, values, evidence)
 
 
 def record_digest(kind: str, author: bytes, lots: tuple[bytes, ...], leaf_count: int, field_root: bytes) -> bytes:
