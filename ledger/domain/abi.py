@@ -9,10 +9,12 @@ byte forms, so its digest cannot be argued about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from ledger.errors import Malformed
+
+TYPE_CHECKING = False  # as in ledger.values: the verifier must start fast
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 WORD = 32
 

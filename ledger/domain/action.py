@@ -10,8 +10,6 @@ The verifier imports this module: standard library and ledger.crypto only.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ledger.crypto.keccak import keccak256
 from ledger.crypto.sm3 import sm3
@@ -44,6 +42,11 @@ from ledger.domain.operations import (
     transfer_lot,
 )
 from ledger.errors import Malformed
+from ledger.values import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "ACTION_TYPE",

@@ -7,13 +7,15 @@ Lot quantities are whole base units (grams, pieces, millilitres).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
-
 from ledger.domain.abi import decode_fields, encode_fields
 from ledger.domain.codes import BaseUnit, DocumentKind, LotState, OperationKind, Standing, Verdict
 from ledger.errors import Malformed
+from ledger.values import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import ClassVar, TypeAlias
 
 LotQuantity: TypeAlias = tuple[bytes, int]  # (lot id, base units)
 Documents: TypeAlias = tuple[bytes, bytes, bytes, bytes]  # order, receipt, waybill, list; 32 zero bytes = absent

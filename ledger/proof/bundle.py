@@ -25,7 +25,7 @@ FORMAT = "originseal-bundle/v1"
 MAX_SUBMISSIONS = 10_000  # that ever named one lot
 MAX_RECORDS = 10_000  # of one lot in one submission
 MAX_FIELDS = 4096  # leaves of one payload (ledger.documents.canonical)
-MAX_LOTS = 1024  # named by one record or one action
+MAX_LOTS = 4096  # named by one record (ledger.documents.statement); an action names at most 256
 MAX_OPERATIONS = 1024
 MAX_DEPTH = 32  # segments of a field's path
 MAX_SLOTS = 4 * MAX_SUBMISSIONS
@@ -90,6 +90,11 @@ class BundledSubmission:
     receipt: Indexed
     header: bytes
     checkpoint: SignedCheckpoint
+
+    @property
+    def nonce(self) -> int:
+        """The nonce in the signed meta."""
+        return int.from_bytes(self.meta[1:9], "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@
     time: 1764000000
 
 Exactly these lines, UTF-8, each ended by LF; numbers in decimal without leading zeros, hashes in lower case: one
-checkpoint has one text. The signature is ordinary SM2-with-SM3 (GM/T 0009, default ID) over that text. Does not look
-at blocks: the caller compares `block` with a header's hash.
+checkpoint has one text. The signature is ordinary SM2-with-SM3 (GM/T 0009, default ID) over that text. Does not know
+what a block contains.
 """
 
 from __future__ import annotations
 
 from ledger.errors import Malformed, SignatureRejected, VerificationFailed
+from ledger.proof.header import parse_header
 from ledger.proof.text import digest, hexadecimal, members, string
 from ledger.values import dataclass
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ledger.crypto.ports import Signer
     from ledger.proof.anchors import CheckpointKey
+    from ledger.proof.header import Header
 
 HEADING = "originseal-checkpoint/v1"
 MAX_TEXT = 512  # seven lines with the widest numbers are 340 bytes
@@ -128,6 +130,16 @@ def verify(
             "the checkpoint's SM2 signature does not verify", field=f"{field}/signature"
         ) from error
     return VerifiedCheckpoint(signed.checkpoint, key)
+
+
+def header_of(signed: SignedCheckpoint, raw: bytes, field: str = "header") -> Header:
+    """The header in `raw`, which must be that of the checkpoint's block. Raises VerificationFailed."""
+    header, checkpoint = parse_header(raw, field), signed.checkpoint
+    if header.hash != checkpoint.block:
+        raise VerificationFailed("the header is not that of the checkpoint's block", field=field)
+    if (header.number, header.time, header.state_root) != (checkpoint.height, checkpoint.time, checkpoint.state_root):
+        raise VerificationFailed("the checkpoint misstates its block", field=field)
+    return header
 
 
 def _value(line: str, name: str, field: str) -> str:

@@ -163,6 +163,12 @@ def prove_storage(storage_root: bytes, slot: int, proof: Sequence[bytes], field:
     return number
 
 
+def check_indexed(root: bytes, index: int, raw: bytes, proof: Sequence[bytes], field: str) -> None:
+    """Raises VerificationFailed unless `raw` is number `index` under a block's transaction or receipt root."""
+    if prove_indexed(root, index, proof, f"{field}/proof") != raw:
+        raise VerificationFailed("the block holds something else at this place", field=f"{field}/raw")
+
+
 def prove_indexed(root: bytes, index: int, proof: Sequence[bytes], field: str) -> bytes:
     """The transaction or receipt number `index` of the block whose transaction or receipt root is `root`."""
     value = prove(root, encode(index), proof, field)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from Crypto.Hash import keccak as pycryptodome_keccak
 from eth_abi import encode as abi_encode
@@ -259,6 +257,10 @@ def test_domain_refuses_when_the_address_is_not_20_bytes(address):
 def test_submission_id_and_fold_equal_the_contracts_packing(key_id, nonce, digest, count):
     assert act.submission_id(key_id, nonce, digest) == keccak(key_id + nonce.to_bytes(32, "big") + digest)
     assert act.fold(key_id, digest, count, key_id) == keccak(key_id + digest + count.to_bytes(32, "big") + key_id)
+
+
+def replace(value, **changes):
+    return type(value)(**{name: getattr(value, name) for name in value.__slots__} | changes)
 
 
 def test_action_shape_is_refused_when_lots_repeat_or_counts_overrun():
