@@ -19,6 +19,7 @@ INTERNAL_ERROR = -32603
 SERVER_ERROR = -32000
 LIMIT_EXCEEDED = -32005
 EXECUTION_REVERTED = 3
+BLOCK_FULL = -32011  # ours: acceptable, but not in this block; send it again
 
 
 @runtime_checkable

@@ -25,7 +25,7 @@ from eth_utils import ValidationError, keccak
 from rlp.exceptions import DecodingError, DeserializationError, SerializationError
 
 from ledger.chain.embedded.nodes import NodeDB
-from ledger.chain.engine import EXECUTION_REVERTED, INVALID_PARAMS, SERVER_ERROR
+from ledger.chain.engine import BLOCK_FULL, EXECUTION_REVERTED, INVALID_PARAMS, SERVER_ERROR
 from ledger.errors import RpcError
 
 MAX_TRANSACTION = 512 * 1024  # bytes; geth's pool takes 128 KiB, a submission of many lots needs more
@@ -163,8 +163,10 @@ class Machine:
             return Refusal(SERVER_ERROR, f"nonce too low: next nonce {nonce}, tx nonce {tx.nonce}")
         if tx.nonce > nonce:
             return Refusal(SERVER_ERROR, f"nonce too high: next nonce {nonce}, tx nonce {tx.nonce}")
+        if tx.gas > header.gas_limit:
+            return Refusal(SERVER_ERROR, f"exceeds block gas limit: {header.gas_limit}, tx gas {tx.gas}")
         if header.gas_used + tx.gas > header.gas_limit:
-            return Refusal(SERVER_ERROR, f"exceeds block gas limit: {header.gas_limit - header.gas_used} left")
+            return Refusal(BLOCK_FULL, f"the block is full: {header.gas_limit - header.gas_used} gas left")
         return None
 
     def call(self, header: Header, message: Message, db: NodeDB) -> Computation:
