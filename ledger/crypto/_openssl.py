@@ -277,8 +277,21 @@ def _sign(lib: c.CDLL, key: Key, e: bytes) -> bytes:
 
 
 def verifies(key: Key, e: bytes, der: bytes) -> bool:
-    """Whether a DER signature over the 32-byte digest e holds; private to `sm2`, which turns it into evidence."""
+    """Whether a DER signature over the 32-byte digest e holds; `sm2` turns the answer into evidence."""
     return _verifies(_library or _load(), key, e, der)
+
+
+def der_of(raw: bytes) -> bytes:
+    """The one DER encoding of a 64-byte r‖s."""
+    body = _der_integer(raw[:32]) + _der_integer(raw[32:])
+    return b"\x30" + bytes((len(body),)) + body
+
+
+def _der_integer(value: bytes) -> bytes:
+    value = value.lstrip(b"\0") or b"\0"
+    if value[0] & 0x80:
+        value = b"\0" + value
+    return b"\x02" + bytes((len(value),)) + value
 
 
 def _verifies(lib: c.CDLL, key: Key, e: bytes, der: bytes) -> bool:
@@ -300,9 +313,13 @@ def _verifies(lib: c.CDLL, key: Key, e: bytes, der: bytes) -> bool:
 
 _VECTOR_KEY = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"  # GM/T 0003.5-2012 A.2 (published)
 _VECTOR_E = "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640"
-_VECTOR_DER = (
-    "3046022100f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"
-    "022100b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"
+_VECTOR_POINT = (
+    "0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
+    "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+)
+_VECTOR_SIGNATURE = (
+    "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"
+    "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"
 )
 _SM3_ABC = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"  # GB/T 32905-2016 A.1
 
@@ -313,12 +330,19 @@ def _self_test(lib: c.CDLL) -> None:
         raise ValueError("older than OpenSSL 3.0")
     if hashlib.new("sm3", b"abc").hexdigest() != _SM3_ABC:
         raise ValueError("SM3 gives a wrong digest")
+    point, e, signature = published_vector()
     pair = _private_key(lib, PKCS8_PREFIX + bytes.fromhex(_VECTOR_KEY), None)
-    public = _public_key(lib, _spki_of(lib, pair)[len(SPKI_PREFIX) :])
-    e, der = bytes.fromhex(_VECTOR_E), bytes.fromhex(_VECTOR_DER)
+    if _spki_of(lib, pair) != SPKI_PREFIX + point:
+        raise ValueError("SM2 gives a wrong public key")
+    public, der = _public_key(lib, point), der_of(signature)
     if not _verifies(lib, public, e, der):
         raise ValueError("SM2 refuses the published signature")
     if _verifies(lib, public, e[:-1] + b"\x41", der):
         raise ValueError("SM2 accepts a signature over another digest")
     if not _verifies(lib, public, e, _sign(lib, pair, e)):
         raise ValueError("SM2 refuses its own signature")
+
+
+def published_vector() -> tuple[bytes, bytes, bytes]:
+    """(point, e, r‖s) of GM/T 0003.5-2012 A.2."""
+    return bytes.fromhex(_VECTOR_POINT), bytes.fromhex(_VECTOR_E), bytes.fromhex(_VECTOR_SIGNATURE)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import os
 
-from ledger.crypto import _openssl, _pem
+from ledger.crypto import _openssl, _pem, _tables
 from ledger.crypto import sm3 as _sm3
 from ledger.errors import BadKey, Malformed, SignatureRejected
 from ledger.values import dataclass
@@ -25,7 +25,7 @@ DEFAULT_ID = b"1234567812345678"  # GM/T 0009-2012, clause 10
 MAX_ID_BYTES = 8191  # ENTL is 16 bits wide and counts bits
 SIGNATURE_BYTES = 64
 PBKDF2_ITERATIONS = 600_000  # OWASP 2023 for PBKDF2-HMAC-SHA256
-CACHED_KEYS = 1024  # EVP_PKEYs kept between calls (about 2 KiB each): signers are few and come again
+CACHED_KEYS = 256  # verifiers kept between calls, 70 KiB each once tabulated: signers are few and come again
 
 P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 A = P - 3
@@ -35,8 +35,7 @@ GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
 GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
 _CURVE = b"".join(value.to_bytes(32, "big") for value in (A, B, GX, GY))
 
-_open_key = functools.lru_cache(CACHED_KEYS)(_openssl.public_key)
-_verifies = _openssl.verifies
+_verifier = functools.lru_cache(CACHED_KEYS)(_tables.Verifier)
 
 
 def ensure_available() -> None:
@@ -56,13 +55,13 @@ class VerifiedSignature:
 class PublicKey:
     """A point on sm2p256v1, checked when made; raises BadKey for anything else. Immutable, hashable, thread-safe."""
 
-    __slots__ = ("_context", "_handle", "key_id", "point", "x", "y")
+    __slots__ = ("_context", "_verifier", "key_id", "point", "x", "y")
     x: int
     y: int
     point: bytes
     key_id: bytes
     _context: Hasher
-    _handle: _openssl.Key | None
+    _verifier: _tables.Verifier | None
 
     def __init__(self, x: int, y: int) -> None:
         if not (0 <= x < P and 0 <= y < P) or (y * y - (x * x + A) * x - B) % P:
@@ -75,7 +74,7 @@ class PublicKey:
             ("point", b"\x04" + halves),  # uncompressed, 65 bytes
             ("key_id", key_id),  # Z with the default ID: what names this key everywhere
             ("_context", _sm3.new(key_id)),  # copied for every message signed under the default ID
-            ("_handle", None),
+            ("_verifier", None),
         ):
             object.__setattr__(self, name, value)
 
@@ -153,11 +152,11 @@ class PublicKey:
             raise SignatureRejected("an SM2 signature has 64 bytes, r then s", field="signature")
         if len(e) != _sm3.DIGEST_BYTES:
             raise SignatureRejected("the signed digest has 32 bytes", field="digest")
-        handle = self._handle
-        if handle is None:
-            handle = _open_key(self.point)
-            object.__setattr__(self, "_handle", handle)
-        if not _verifies(handle, e, raw_to_der(signature)):
+        verifier = self._verifier
+        if verifier is None:
+            verifier = _verifier(self.point)
+            object.__setattr__(self, "_verifier", verifier)
+        if not verifier.verifies(e, signature):
             raise SignatureRejected("the SM2 signature does not hold for this key and message", field="signature")
         return VerifiedSignature(self, e, signature)
 
@@ -231,19 +230,11 @@ def _z(user_id: bytes, halves: bytes) -> bytes:
     return _sm3.sm3((8 * len(user_id)).to_bytes(2, "big") + user_id + _CURVE + halves)
 
 
-def _der_integer(value: bytes) -> bytes:
-    value = value.lstrip(b"\0") or b"\0"
-    if value[0] & 0x80:
-        value = b"\0" + value
-    return b"\x02" + bytes((len(value),)) + value
-
-
 def raw_to_der(raw: bytes) -> bytes:
     """r‖s as the one DER encoding of the signature; raises SignatureRejected unless it has 64 bytes."""
     if len(raw) != SIGNATURE_BYTES:
         raise SignatureRejected("an SM2 signature has 64 bytes, r then s", field="signature")
-    body = _der_integer(raw[:32]) + _der_integer(raw[32:])
-    return b"\x30" + bytes((len(body),)) + body
+    return _openssl.der_of(raw)
 
 
 def der_to_raw(der: bytes) -> bytes:
