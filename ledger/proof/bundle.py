@@ -55,7 +55,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class BundledRecord:
-    """One record about the lot."""
+    """One record about the lot. Of an erased one only the digest is left: `fields` and `lots` are then empty."""
 
     digest: bytes
     kind: str
@@ -63,6 +63,11 @@ class BundledRecord:
     lots: tuple[bytes, ...]
     fields: tuple[Field, ...]
     inclusion: InclusionProof
+
+    @property
+    def erased(self) -> bool:
+        """Whether payload and salts were erased, so that nothing but the digest can be shown."""
+        return not self.fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,24 +250,34 @@ def _action(value: Any, field: str) -> Action:
 
 
 def _record(value: Any, field: str) -> BundledRecord:
+    if isinstance(value, dict) and "erased" in value:
+        entry = members(value, field, ("digest", "erased", "inclusion"))
+        if entry["erased"] is not True:
+            raise Malformed("only the value true has a meaning here", field=f"{field}/erased")
+        inclusion = _inclusion(entry["inclusion"], f"{field}/inclusion")
+        return BundledRecord(digest(entry["digest"], f"{field}/digest"), "", b"", (), (), inclusion)
     entry = members(value, field, ("digest", "kind", "author", "lots", "leafCount", "fields", "inclusion"))
     lots = items(entry["lots"], f"{field}/lots", MAX_LOTS)
     fields = items(entry["fields"], f"{field}/fields", MAX_FIELDS)
     if integer(entry["leafCount"], f"{field}/leafCount", 32) != len(fields):
         raise Malformed(f"{len(fields)} fields are listed", field=f"{field}/leafCount")
-    inclusion = members(entry["inclusion"], f"{field}/inclusion", ("index", "size", "path"))
-    path = items(inclusion["path"], f"{field}/inclusion/path", MAX_TREE.bit_length(), empty=True)
     return BundledRecord(
         digest=digest(entry["digest"], f"{field}/digest"),
         kind=string(entry["kind"], f"{field}/kind", 64),
         author=digest(entry["author"], f"{field}/author"),
         lots=tuple(digest(lot, f"{field}/lots/{at}") for at, lot in enumerate(lots)),
         fields=tuple(_field(item, f"{field}/fields/{at}") for at, item in enumerate(fields)),
-        inclusion=InclusionProof(
-            integer(inclusion["index"], f"{field}/inclusion/index", 32),
-            integer(inclusion["size"], f"{field}/inclusion/size", 32),
-            tuple(digest(node, f"{field}/inclusion/path/{at}") for at, node in enumerate(path)),
-        ),
+        inclusion=_inclusion(entry["inclusion"], f"{field}/inclusion"),
+    )
+
+
+def _inclusion(value: Any, field: str) -> InclusionProof:
+    entry = members(value, field, ("index", "size", "path"))
+    path = items(entry["path"], f"{field}/path", MAX_TREE.bit_length(), empty=True)
+    return InclusionProof(
+        integer(entry["index"], f"{field}/index", 32),
+        integer(entry["size"], f"{field}/size", 32),
+        tuple(digest(node, f"{field}/path/{at}") for at, node in enumerate(path)),
     )
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledger.proof.anchors import CheckpointKey
-    from ledger.proof.bundle import Bundle, Lot
+    from ledger.proof.bundle import Bundle, BundledRecord, BundledSubmission, Lot
+    from ledger.proof.header import Header
     from ledger.proof.slots import LotStateWords
 
 FORMAT = "originseal-verification/v1"
@@ -117,6 +118,25 @@ class VerifiedRecord:
     sealed_at: int
     shown: int
     withheld: int
+    erased: bool
+
+    @staticmethod
+    def of(record: BundledRecord, submission: BundledSubmission, block: Header) -> VerifiedRecord:
+        """The record as its submission and that submission's block show it."""
+        shown = sum(field.path is not None for field in record.fields)
+        return VerifiedRecord(
+            digest=record.digest,
+            kind=record.kind,
+            author=submission.member_id,
+            key_id=submission.key.key_id,
+            custodial=submission.custodial,
+            submission_id=submission.id,
+            block=block.number,
+            sealed_at=block.time,
+            shown=shown,
+            withheld=len(record.fields) - shown,
+            erased=record.erased,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +250,7 @@ def _verified(verified: Verified) -> dict[str, Any]:
                 "sealedAt": r.sealed_at,
                 "shown": r.shown,
                 "withheld": r.withheld,
+                "erased": r.erased,
             }
             for r in verified.records
         ],
@@ -254,7 +275,8 @@ def _summary(verified: Verified, at: int) -> list[str]:
     for r in records:
         key = ("，密钥由平台代管", ", custodial key")[at] if r.custodial else ""
         hidden = (f"，{r.withheld} 项未公开", f", {r.withheld} fields withheld")[at] if r.withheld else ""
-        lines.append(f"  {when(r.sealed_at)}  {r.kind:<14} sm3:{r.author.hex()[:12]}…{key}{hidden}")
+        what = r.kind if not r.erased else ("（已删除）", "(erased)")[at]
+        lines.append(f"  {when(r.sealed_at)}  {what:<14} sm3:{r.author.hex()[:12]}…{key}{hidden}")
     if custodial:
         lines.append(
             (

@@ -16,8 +16,8 @@ Each step uses only what the steps before it established. The code blocks below 
                   this submission; and it still holds that id under the key and nonce.
   9 signatures    The author's SM2 key signed the message over domain, action and meta.
  10 members       That key belongs to the named member, in the state and at the time of the block.
- 11 records       Fields and commitments lead to each record's digest.
- 12 inclusion     Each record stands in its submission's signed root, once, and names this lot.
+ 11 records       Fields and commitments lead to each record's digest. (Of an erased record only the digest is left.)
+ 12 inclusion     Each record stands in its submission's signed root, once, is its author's and names this lot.
  13 entries       In each submission ALL records that name the lot are listed: the signed root and count for the lot.
  14 completeness  Folding the entries gives the head, the totals and the number of entries that the chain holds: no
                   submission about the lot is missing, added, changed or out of order.
@@ -260,7 +260,8 @@ class _Case:
     def step_records(self) -> None:
         for where, submission in self._submissions():
             for at, record in enumerate(submission.records):
-                check_record(record, f"{where}/records/{at}")
+                if not record.erased:
+                    check_record(record, f"{where}/records/{at}")
 
     # 12
     def step_inclusion(self) -> None:
@@ -269,9 +270,9 @@ class _Case:
             previous = -1
             for at, record in enumerate(submission.records):
                 field = f"{where}/records/{at}"
-                if record.author != submission.member_id:
+                if not record.erased and record.author != submission.member_id:
                     raise VerificationFailed("the record is another member's", field=f"{field}/author")
-                if lot not in record.lots:
+                if not record.erased and lot not in record.lots:
                     raise VerificationFailed("the record does not name the lot", field=f"{field}/lots")
                 if record.inclusion.size != submission.action.count:
                     raise VerificationFailed("the submission has another size", field=f"{field}/inclusion/size")
@@ -332,7 +333,7 @@ class _Case:
                 "the first submission does not register the lot with this origin", field="/submissions/0/action"
             )
         origins = [record for record in first.records if record.digest == self.lot.origin_digest]
-        if len(origins) != 1 or origins[0].kind != ORIGIN_KIND:
+        if len(origins) != 1 or (origins[0].kind != ORIGIN_KIND and not origins[0].erased):
             raise VerificationFailed("the origin record is not listed", field="/submissions/0/records")
         if self.blocks[0].time != self.lot.registered_at or registrations[0].quantity != self.lot.quantity:
             raise VerificationFailed("the chain holds another registration", field="/submissions/0")
@@ -368,24 +369,12 @@ class _Case:
 
     def conclusion(self) -> Verified:
         """What holds once no step failed."""
-        bundle, records = self.bundle, []
-        for submission, block in zip(bundle.submissions, self.blocks, strict=True):
-            for record in submission.records:
-                shown = sum(field.path is not None for field in record.fields)
-                records.append(
-                    VerifiedRecord(
-                        digest=record.digest,
-                        kind=record.kind,
-                        author=record.author,
-                        key_id=submission.key.key_id,
-                        custodial=submission.custodial,
-                        submission_id=submission.id,
-                        block=block.number,
-                        sealed_at=block.time,
-                        shown=shown,
-                        withheld=len(record.fields) - shown,
-                    )
-                )
+        bundle = self.bundle
+        records = [
+            VerifiedRecord.of(record, submission, block)
+            for submission, block in zip(bundle.submissions, self.blocks, strict=True)
+            for record in submission.records
+        ]
         return Verified(
             lot=bundle.lot,
             chain_id=bundle.chain_id,

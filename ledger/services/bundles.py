@@ -1,0 +1,266 @@
+"""Builds proof bundles: one lot's complete history, with everything that `originseal verify` needs.
+
+Reads the chain and the payload store, decides what is shown (ledger.documents.disclosure) and proves nothing itself:
+whoever gets the bundle checks it with ledger.proof. Format: docs/proof-bundle.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.chain.reader import AccountProof, ChainReader
+from ledger.crypto.keccak import keccak256
+from ledger.crypto.sm2 import PublicKey
+from ledger.documents.disclosure import Disclosure, public_part
+from ledger.documents.statement import Record, commit
+from ledger.domain.action import Action, Meta, SubmitCall, decode_submit_calldata
+from ledger.domain.ids import lot_id
+from ledger.errors import EngineUnavailable, NotFound, StorageUnavailable
+from ledger.merkle.tree import Tree
+from ledger.proof import slots
+from ledger.proof.anchors import CONTRACTS
+from ledger.proof.bundle import FORMAT
+from ledger.proof.checkpoint import SignedCheckpoint
+from ledger.proof.transaction import parse_transaction
+from ledger.proof.trie_build import OrderedTrie
+from ledger.vault.reader import VaultReader
+from ledger.vault.values import StoredRecord, UnreadableRecord
+
+CheckpointAt = Callable[[int], SignedCheckpoint]  # the operator's checkpoint of exactly this block
+Disclose = Callable[[Record], Disclosure]
+
+LOT_EXTENDED = keccak256(b"LotExtended(bytes32,bytes32,bytes32,uint32,bytes32,uint64)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Extension:
+    """One entry of a lot's accumulator: which submission, and where it is on chain."""
+
+    submission_id: bytes
+    block: int
+    index: int
+
+
+class BundleBuilder:
+    """Builds bundles from one chain and its payload store.
+
+    `checkpoint_at` returns the signed checkpoint of a given height, signing it if need be; `checkpoint_keys` are the
+    public keys it may have used, for readers without anchors.
+    """
+
+    def __init__(
+        self,
+        chain: ChainReader,
+        vault: VaultReader,
+        checkpoint_at: CheckpointAt,
+        checkpoint_keys: Iterable[PublicKey],
+    ) -> None:
+        self._chain = chain
+        self._vault = vault
+        self._checkpoint_at = checkpoint_at
+        self._checkpoint_keys = tuple(checkpoint_keys)
+
+    def build(
+        self, gtin: str, lot: str, *, height: int | None = None, disclose: Disclose = public_part
+    ) -> dict[str, Any]:
+        """The bundle of a lot as of block `height` (default: the newest final block).
+
+        `disclose` decides which fields are shown; the default shows what anybody may see. Raises NotFound for a lot
+        that the chain does not know at that height, StorageUnavailable when the payload store lacks a submission.
+        """
+        height = self._chain.final_height() if height is None else height
+        identity = lot_id(gtin, lot)
+        extensions = self._extensions(identity, height)
+        if not extensions:
+            raise NotFound(f"no lot {lot} of GTIN {gtin} on this ledger", field="/lot")
+        blocks: dict[int, _BlockProofs] = {}
+        entries = []
+        for extension in extensions:
+            if extension.block not in blocks:
+                blocks[extension.block] = self._block(extension.block)
+            entries.append((extension, blocks[extension.block], blocks[extension.block].call(extension.index)))
+        accounts = self._accounts(identity, [call for _, _, call in entries], height)
+        keys = _keys(accounts["Members"], [call.key_id for _, _, call in entries])
+        return {
+            "format": FORMAT,
+            "lot": {"gtin": gtin, "lot": lot, "id": _sm3(identity)},
+            "chainId": self._chain.deployment.chain_id,
+            "contracts": {name: _hex(self._chain.deployment.address(name)) for name in CONTRACTS},
+            "checkpointKeys": [
+                {"keyId": _sm3(key.key_id), "publicKey": key.point.hex()} for key in self._checkpoint_keys
+            ],
+            "submissions": [
+                self._submission(identity, extension, block, call, keys[call.key_id], disclose)
+                for extension, block, call in entries
+            ],
+            "state": {
+                "checkpoint": self._checkpoint_at(height).to_dict(),
+                "header": _hex(self._chain.raw_header(height)),
+                "accounts": {name: _account(proof) for name, proof in accounts.items()},
+            },
+        }
+
+    def _extensions(self, identity: bytes, height: int) -> list[_Extension]:
+        topics = [_hex(LOT_EXTENDED), _hex(identity)]
+        return [
+            _Extension(event.args["submissionId"], event.block, event.transaction_index)
+            for event in self._chain.iter_events(self._chain.deployment.block, height, topics)
+            if event.contract == "Lots"
+        ]
+
+    def _block(self, number: int) -> _BlockProofs:
+        return _BlockProofs(
+            _hex(self._chain.raw_header(number)),
+            self._checkpoint_at(number).to_dict(),
+            self._chain.raw_transactions(number),
+            self._chain.raw_receipts(number),
+        )
+
+    def _accounts(self, identity: bytes, calls: list[SubmitCall], height: int) -> dict[str, AccountProof]:
+        """State proofs of exactly the slots that the argument needs. Members first: it says whose the keys are."""
+        deployment = self._chain.deployment
+        key_ids = list(dict.fromkeys(call.key_id for call in calls))
+        of_keys = [
+            slot
+            for key_id in key_ids
+            for word, slot in enumerate(slots.key_slots(key_id))
+            if word != slots.KEY_MIDSTATE_WORD
+        ]
+        owners = self._chain.proof(deployment.address("Members"), of_keys, height)
+        first_words = {slots.key_slots(key_id)[0] for key_id in key_ids}
+        members = dict.fromkeys(p.value.to_bytes(32, "big") for p in owners.slots if p.slot in first_words)
+        of_members = [slot for member in members for slot in slots.member_slots(member)]
+        needed: dict[str, list[int]] = {
+            "Members": of_members + of_keys,
+            "Lots": list(slots.lot_slots(identity)),
+            "Submissions": [slots.submission_slot(call.key_id, Meta.decode(call.meta).nonce) for call in calls],
+        }
+        return {name: self._chain.proof(deployment.address(name), needed.get(name, []), height) for name in CONTRACTS}
+
+    def _submission(
+        self,
+        identity: bytes,
+        extension: _Extension,
+        block: _BlockProofs,
+        call: SubmitCall,
+        key: slots.KeyState,
+        disclose: Disclose,
+    ) -> dict[str, Any]:
+        meta, index = Meta.decode(call.meta), extension.index
+        return {
+            "id": f"keccak256:{extension.submission_id.hex()}",
+            "key": {
+                "keyId": _sm3(call.key_id),
+                "publicKey": PublicKey(key.x, key.y).point.hex(),
+                "memberId": _sm3(key.member_id),
+                "custodial": key.custodial,
+            },
+            "nonce": meta.nonce,
+            "expiry": meta.expiry,
+            "count": meta.count,
+            "action": _action(call.action),
+            "meta": call.meta.hex(),
+            "signature": call.signature.hex(),
+            "records": self._records(identity, extension.submission_id, disclose),
+            "transaction": {
+                "raw": _hex(block.transactions[index]),
+                "index": index,
+                "proof": _hexes(block.transaction_trie.proof(index)),
+            },
+            "receipt": {"raw": _hex(block.receipts[index]), "proof": _hexes(block.receipt_trie.proof(index))},
+            "header": block.header,
+            "checkpoint": block.checkpoint,
+        }
+
+    def _records(self, identity: bytes, submission_id: bytes, disclose: Disclose) -> list[dict[str, Any]]:
+        try:
+            rows = self._vault.rows(submission_id)
+        except NotFound as error:
+            raise StorageUnavailable(
+                f"the payload store lacks submission keccak256:{submission_id.hex()}", hint="run `originseal audit`"
+            ) from error
+        tree = Tree([row.digest for row in rows])
+        return [
+            {**_record(row, disclose), "inclusion": tree.inclusion_proof(at).to_json()}
+            for at, row in enumerate(rows)
+            if identity in row.lots
+        ]
+
+
+class _BlockProofs:
+    """One block's header and checkpoint, and proofs of its transactions and receipts."""
+
+    def __init__(
+        self, header: str, checkpoint: dict[str, str], transactions: list[bytes], receipts: list[bytes]
+    ) -> None:
+        self.header = header
+        self.checkpoint = checkpoint
+        self.transactions = transactions
+        self.receipts = receipts
+        self.transaction_trie = OrderedTrie(transactions)
+        self.receipt_trie = OrderedTrie(receipts)
+
+    def call(self, index: int) -> SubmitCall:
+        """The submission that transaction number `index` carries."""
+        if index >= len(self.transactions):
+            raise EngineUnavailable("the engine's block lacks a transaction that its logs name")
+        return decode_submit_calldata(parse_transaction(self.transactions[index]).data)
+
+
+def _record(row: StoredRecord | UnreadableRecord, disclose: Disclose) -> dict[str, Any]:
+    if isinstance(row, UnreadableRecord):
+        if row.erasure is None:
+            raise row.error
+        return {"digest": _sm3(row.digest), "erased": True}
+    return disclose(commit(row.kind, row.author, row.lots, row.payload, row.seed)).to_json()
+
+
+def _keys(members: AccountProof, key_ids: Iterable[bytes]) -> dict[bytes, slots.KeyState]:
+    """The keys in a proof of Members."""
+    values = {proof.slot: proof.value for proof in members.slots}
+    return {
+        key_id: slots.read_key([values.get(slot, 0) for slot in slots.key_slots(key_id)]) for key_id in set(key_ids)
+    }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    return {
+        "root": _sm3(action.root),
+        "count": action.count,
+        "lots": [{"lotId": _sm3(e.lot_id), "root": _sm3(e.root), "count": e.count} for e in action.lots],
+        "operations": [{"kind": o.kind, "data": _hex(o.data)} for o in action.operations],
+    }
+
+
+def _account(proof: AccountProof) -> dict[str, Any]:
+    return {
+        "address": _hex(proof.address),
+        "proof": _hexes(_outer(proof.nodes)),
+        "storage": [
+            {"slot": _word(slot.slot), "value": _word(slot.value), "proof": _hexes(_outer(slot.nodes))}
+            for slot in proof.slots
+        ],
+    }
+
+
+def _outer(nodes: Iterable[bytes]) -> list[bytes]:
+    """Without the nodes that are written inside their parent: some engines list those as well."""
+    return [node for at, node in enumerate(nodes) if at == 0 or len(node) >= 32]
+
+
+def _sm3(value: bytes) -> str:
+    return f"sm3:{value.hex()}"
+
+
+def _hex(value: bytes) -> str:
+    return f"0x{value.hex()}"
+
+
+def _hexes(values: Iterable[bytes]) -> list[str]:
+    return [_hex(value) for value in values]
+
+
+def _word(value: int) -> str:
+    return f"0x{value:064x}"
