@@ -27,10 +27,10 @@ _ENTRY = struct.Struct(">32s32sI")
 _OPERATION = struct.Struct(">BI")
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 SEALED_COLUMNS = (
-    "submission_id", "key_id", "member_id", "nonce", "meta", "signature", "root", "count", "entries", "operations",
-    "received_at",
+    "seq", "submission_id", "key_id", "member_id", "nonce", "meta", "signature", "root", "count", "entries",
+    "operations", "received_at",
 )  # fmt: skip
-SUBMISSION_COLUMNS = ("seq", *SEALED_COLUMNS, "seal")
+SUBMISSION_COLUMNS = (*SEALED_COLUMNS, "seal")
 RECORD_COLUMNS = ("seq", "idx", "digest", "kind", "author", "lots", "evidence_idx", "wrapped_key", "body")
 EVIDENCE_COLUMNS = ("seq", "idx", "wrapped_key", "body")
 
@@ -109,9 +109,10 @@ def decode_record(
         source = row["evidence_idx"]
         if source is not None and not (type(source) is int and 0 <= source <= index):
             raise BadCiphertext(f"{name}: column evidence_idx has another value than was written")
-        label = row_label(row, submission_id)
+        label = _guarded(name, lambda: row_label(row, submission_id))
         if row["erased_at"] is not None:
             return _erased(row, submission_id, label, name, sealer)
+        _nulls(row, ("erased_by", "seal"), name)
         for column in ("wrapped_key", "body"):
             if row[column] is None:
                 raise BadCiphertext(f"{name}: its payload is missing and no erasure explains it")
@@ -147,6 +148,7 @@ def decode_evidence(row: RowMapping, submission_id: bytes, sealer: Sealer) -> by
         at = _int(row, "erased_at", name)
         sealer.check_mac(row["seal"], "evidence", submission_id, index, at)
         return None
+    _nulls(row, ("seal",), name)
     envelope = Envelope(_bytes(row, "wrapped_key", None, name), _bytes(row, "body", None, name))
     return _guarded(name, lambda: sealer.open_evidence(submission_id, index, envelope))
 
@@ -214,6 +216,12 @@ def _bytes(row: RowMapping, column: str, length: int | None, name: str) -> bytes
     return value
 
 
+def _nulls(row: RowMapping, columns: tuple[str, ...], name: str) -> None:
+    for column in columns:
+        if row[column] is not None:
+            raise BadCiphertext(f"{name}: column {column} is set, although nothing was erased")
+
+
 def _int(row: RowMapping, column: str, name: str) -> int:
     value = row[column]
     if type(value) is not int:
@@ -226,7 +234,7 @@ def _guarded(name: str, decode: Callable[[], T]) -> T:
         return decode()
     except BadCiphertext as error:
         raise BadCiphertext(f"{name}: {error.message}") from error
-    except (ValueError, TypeError, struct.error, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, struct.error, RecursionError) as error:
         raise BadCiphertext(f"{name}: {error}") from error
 
 

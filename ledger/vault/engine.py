@@ -161,6 +161,27 @@ def scrub(engine: Engine) -> None:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+@contextmanager
+def lenient_text(connection: Connection) -> Iterator[None]:
+    """Within the block, text that is not UTF-8 (somebody wrote into the file) comes back with U+FFFD in it.
+
+    So that an examination can name the row instead of stopping at it.
+    """
+    raw = connection.connection.driver_connection if connection.dialect.name == "sqlite" else None
+    if raw is None:
+        yield
+        return
+    raw.text_factory = _replacing
+    try:
+        yield
+    finally:
+        raw.text_factory = str
+
+
+def _replacing(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
 def structural_defects(connection: Connection) -> list[str]:
     """What the database itself finds wrong with its file: damaged pages, indexes that disagree with their table.
 

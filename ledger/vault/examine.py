@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from ledger.errors import BadCiphertext, OriginSealError
 from ledger.vault import codec
-from ledger.vault.engine import reading, structural_defects
+from ledger.vault.engine import lenient_text, reading, structural_defects
 from ledger.vault.sealing import Sealer
 from ledger.vault.store import KEY_CHECK, Vault
 from ledger.vault.tables import checkpoints, evidence, records, settings, submissions
@@ -27,7 +27,7 @@ _CHUNK = 500
 def examine(vault: Vault) -> Iterator[Damage]:
     """Every row that is not what was written, as it is found. Raises StorageUnavailable when it cannot be read."""
     sealer = vault.sealer
-    with reading(vault.engine) as connection:
+    with reading(vault.engine) as connection, lenient_text(connection):
         for defect in structural_defects(connection):
             yield Damage("database", "structure", defect)
         yield from _submissions(connection, sealer)
@@ -44,6 +44,7 @@ def examine(vault: Vault) -> Iterator[Damage]:
 
 def _submissions(connection: Connection, sealer: Sealer) -> Iterator[Damage]:
     after: Any = -(1 << 62)
+    expected = 0
     while True:
         query = select(submissions).where(submissions.c.seq > after).order_by(submissions.c.seq).limit(_CHUNK)
         heads = connection.execute(query).mappings().all()
@@ -53,6 +54,10 @@ def _submissions(connection: Connection, sealer: Sealer) -> Iterator[Damage]:
         mine = _by_sequence(connection, records, *span)
         messages = _by_sequence(connection, evidence, *span)
         for head in heads:
+            expected += 1
+            if head["seq"] != expected:  # sequences have no gaps: a writer numbers its rows under the write lock
+                yield Damage("submissions", f"sequence {expected}", "the row is missing")
+                expected = head["seq"]
             yield from _submission(head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer)
         after = heads[-1]["seq"]
 

@@ -16,8 +16,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from ledger.crypto import sm4
 from ledger.errors import BadCiphertext, BadKey, StorageUnavailable
-from ledger.vault import _sm4 as sm4
 from ledger.vault.sealing import MASTER_KEY_BYTES
 
 FORMAT = "originseal-master-key/v1"

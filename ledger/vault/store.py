@@ -77,6 +77,7 @@ class Vault(VaultReader):
     def _submission_row(self, sequence: int, checked: CheckedSubmission, received_at: int) -> tuple[Any, ...]:
         action, meta = checked.action, checked.meta
         facts = (
+            sequence,
             checked.submission_id,
             checked.key_id,
             checked.member_id,
@@ -89,7 +90,7 @@ class Vault(VaultReader):
             codec.encode_operations(action.operations),
             received_at,
         )
-        return (sequence, *facts, self.sealer.mac("submissions", *facts))
+        return (*facts, self.sealer.mac("submissions", *facts))
 
     def _evidence_rows(self, sequence: int, checked: CheckedSubmission) -> Iterator[tuple[Any, ...]]:
         for message, index in codec.message_indexes(checked.records).items():
