@@ -42,30 +42,30 @@ _COMMON: dict[str, Any] = {
     "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
 }
 _DEFAULT = {**_COMMON, "optimizer": {"enabled": True, "runs": 1000}}
-# For long straight-line arithmetic. The constant optimizer would replace each 32-byte constant by a sequence of shifts,
-# half as dear again in the ladder; the full Yul sequence (its rematerialiser above all) would compute shared values
-# twice and then run out of stack. So: clean-up and inlining only.
-_ARITHMETIC = {
-    **_COMMON,
-    "optimizer": {
-        "enabled": True,
-        "runs": 1_000_000,
-        "details": {
-            "constantOptimizer": False,
-            "cse": True,
-            "deduplicate": True,
-            "inliner": True,
-            "jumpdestRemover": True,
-            "orderLiterals": True,
-            "peephole": True,
-            "yul": True,
-            "yulDetails": {"optimizerSteps": "dhfoDgvulfnTUtnif:fDnTOu", "stackAllocation": True},
-        },
-    },
+# For long straight-line arithmetic: the constant optimizer would replace each 32-byte constant by a sequence of shifts,
+# which makes the SM2 ladder half as dear again.
+_ARITHMETIC_DETAILS = {
+    "constantOptimizer": False,
+    "cse": True,
+    "deduplicate": True,
+    "inliner": True,
+    "jumpdestRemover": True,
+    "orderLiterals": True,
+    "peephole": True,
+    "yul": True,
 }
+_ARITHMETIC = {**_COMMON, "optimizer": {"enabled": True, "runs": 1_000_000, "details": _ARITHMETIC_DETAILS}}
+# The SM3 rounds use all 16 stack places: inlining and clean-up only. The full sequence computes shared values twice
+# (its rematerialiser) and then moves variables to memory: 23.6k gas a block instead of 21.8k.
+_ROUNDS_DETAILS = {
+    **_ARITHMETIC_DETAILS,
+    "yulDetails": {"optimizerSteps": "dhfoDgvulfnTUtnif:fDnTOu", "stackAllocation": True},
+}
+_ROUNDS = {**_COMMON, "optimizer": {"enabled": True, "runs": 1_000_000, "details": _ROUNDS_DETAILS}}
 # The first prefix (of the path below the repository) that matches decides.
 PROFILES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("contracts/src/national/", _ARITHMETIC),
+    ("contracts/src/national/SM3", _ROUNDS),
+    ("contracts/src/national/SM2", _ARITHMETIC),
     ("", _DEFAULT),
 )
 _OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "storageLayout"]
