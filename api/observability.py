@@ -1,0 +1,202 @@
+"""What operators see: one structured log line per request, Prometheus metrics, a correlation id.
+
+The outermost ASGI layer. It also puts the security headers on every answer and turns an exception that nobody handled
+into a bare 500 problem. Logs carry no bodies, no query strings, no header values and only a shortened client address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import re
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.limits import App, Message, Receive, Scope, Send, client_address
+from api.negotiation import language
+from api.problems import MEDIA_TYPE, HttpProblem, problem_of
+from api.settings import Settings
+from ledger.errors import OriginSealError
+
+if TYPE_CHECKING:
+    from ledger.index.views import LedgerStatus
+
+LOGGER = logging.getLogger("originseal.api")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+class Metrics:
+    """The server's own registry: requests, refusals, durations, and the ledger's numbers read at scrape time."""
+
+    def __init__(self, status: Callable[[], LedgerStatus]) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "originseal_http_requests", "Requests by route, method and status", ["route", "method", "status"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.refusals = Counter("originseal_refusals", "Problems by code", ["code"], registry=self.registry)
+        self.duration = Histogram(
+            "originseal_http_duration_seconds", "Server time by route", ["route"], registry=self.registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+        )  # fmt: skip
+        self.registry.register(_LedgerCollector(status))
+
+
+class _LedgerCollector(Collector):
+    def __init__(self, status: Callable[[], LedgerStatus]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            status = self._status()
+        except OriginSealError:
+            yield GaugeMetricFamily("originseal_up", "1 when the ledger answers", value=0)
+            return
+        yield GaugeMetricFamily("originseal_up", "1 when the ledger answers", value=1)
+        numbers = (
+            ("height", "Block number of the chain's head", status.height),
+            ("head_time_seconds", "Unix time of the chain's head", status.head_time),
+            ("index_height", "Last block in the read model", status.indexed),
+            ("index_lag_blocks", "Blocks that the read model is behind", max(0, status.height - status.indexed)),
+            ("outbox_depth", "Submissions waiting to be sealed", status.outbox_depth),
+            ("records", "Sealed records", status.records),
+            ("submissions", "Sealed submissions", status.submissions),
+            ("lots", "Registered lots", status.lots),
+            ("trades", "Matched or refused trades", status.trades),
+            ("members", "Members", status.members),
+        )
+        for name, help_text, value in numbers:
+            yield GaugeMetricFamily(f"originseal_{name}", help_text, value=value)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line; `extra={"facts": {...}}` becomes members of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line.update(getattr(record, "facts", {}))
+        if record.exc_info and record.exc_info[0] is not None:
+            # frames and the type only: an exception's text may quote what a client sent
+            line["exception"] = record.exc_info[0].__name__
+            line["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(record.exc_info[2])]
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure_logging(level: str) -> None:
+    """Send the server's log to standard error as JSON lines; calling it again changes only the level."""
+    LOGGER.setLevel(level.upper())
+    if not LOGGER.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonFormatter())
+        LOGGER.addHandler(handler)
+        LOGGER.propagate = False
+
+
+def shortened(address: str) -> str:
+    """An address cut to its network (/24 or /48): enough to see abuse, too little to point at a person."""
+    try:
+        network = ipaddress.ip_network(address, strict=False)
+    except ValueError:
+        return "unknown"
+    return str(network.supernet(new_prefix=min(24 if network.version == 4 else 48, network.prefixlen)))
+
+
+def correlation_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
+            return str(value.decode("ascii"))
+    return uuid.uuid4().hex
+
+
+class Observe:
+    """ASGI middleware, outermost."""
+
+    def __init__(self, app: App, settings: Settings, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = correlation_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+        extra = (*SECURITY_HEADERS, (b"x-request-id", request_id.encode()))
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], *extra]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        except Exception as error:
+            if not isinstance(error, OriginSealError | HttpProblem):
+                LOGGER.exception("unhandled", extra={"facts": {"id": request_id, "path": scope["path"][:200]}})
+            if status:
+                raise  # the answer has begun: all that is left is to break the connection
+            await self._answer(scope, observed, error, request_id)
+        finally:
+            self._record(scope, status, time.perf_counter() - began, request_id)
+
+    async def _answer(self, scope: Scope, send: Send, error: Exception, request_id: str) -> None:
+        accept = next((v.decode("latin-1") for n, v in scope["headers"] if n == b"accept-language"), None)
+        wished, _ = language({}, accept, self._settings.default_language)
+        problem = problem_of(error, language=wished, instance=request_id)
+        self._metrics.refusals.labels(problem.code).inc()
+        body = json.dumps(problem.body, ensure_ascii=False).encode()
+        headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), "cache-control": "no-store"}
+        headers |= {name.lower(): value for name, value in problem.headers.items()}
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.requests.labels(route, _known_method(scope["method"]), str(status)).inc()
+        self._metrics.duration.labels(route).observe(seconds)
+        if LOGGER.isEnabledFor(logging.INFO):
+            facts = {
+                "id": request_id,
+                "method": scope["method"][:16],
+                "path": scope["path"][:200],
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "client": shortened(client_address(scope, self._settings.trusted_proxies)),
+            }
+            LOGGER.info("request", extra={"facts": facts})
+
+
+def _known_method(method: str) -> str:
+    return method if method in ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE") else "other"

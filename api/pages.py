@@ -1,0 +1,92 @@
+"""Rendering of HTML pages: the template environment and what every template may use. Knows no routes and no ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api import wire
+from api.catalogue import SPEAKERS, iso
+from api.negotiation import LANGUAGES
+from api.responses import Rendered
+from api.settings import Settings
+from ledger.domain.members import ROLE_NAMES, ZONES, Role
+
+STATIC_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+def static_files() -> dict[str, Rendered]:
+    """Every file of api/static, read once."""
+    return {
+        item.name: Rendered.of(item.read_bytes(), STATIC_TYPES[item.name[item.name.rindex(".") :]])
+        for item in resources.files("api").joinpath("static").iterdir()
+        if item.is_file()
+    }
+
+
+class Pages:
+    """The template environment, with static files and their content-addressed URLs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.static = static_files()
+        self._environment = Environment(
+            loader=PackageLoader("api", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(
+            asset=self.asset, lot_path=wire.lot_path, iso=iso, zones=ZONES, languages=LANGUAGES, quote=quote
+        )
+
+    def asset(self, name: str) -> str:
+        """The URL of a static file, changing with its content so that it may be kept for ever."""
+        digest = hashlib.blake2b(self.static[name].body, digest_size=6).hexdigest()
+        return f"/static/{name}?v={digest}"
+
+    def render(
+        self, template: str, language: str, chosen: bool, path: str, *, query: str = "", **values: Any
+    ) -> Rendered:
+        """Render a page. `chosen` keeps the visitor's explicit language on every link of the page."""
+        speaker = SPEAKERS[language]
+
+        def href(target: str) -> str:
+            if not chosen:
+                return target
+            return f"{target}{'&' if '?' in target else '?'}lang={language}"
+
+        def switch(other: str) -> str:
+            return f"{path}?{f'{query}&' if query else ''}lang={other}"
+
+        def zone_name(code: int) -> str:
+            zone = ZONES.get(code)
+            return "" if zone is None else speaker.pair(zone.zh, zone.en)
+
+        def role_name(name: str) -> str:
+            role = Role.__members__.get(name)
+            return name if role is None else speaker.pair(ROLE_NAMES[role]["zh"], ROLE_NAMES[role]["en"])
+
+        text = self._environment.get_template(template).render(
+            s=speaker,
+            lang=language,
+            href=href,
+            switch=switch,
+            zone_name=zone_name,
+            role_name=role_name,
+            base_url=self._settings.base_url,
+            path=path,
+            **values,
+        )
+        return Rendered.of(text.encode(), "text/html; charset=utf-8")
