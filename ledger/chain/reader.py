@@ -240,6 +240,7 @@ class ChainReader:
     def iter_events(self, from_block: int, to_block: int, topics: Sequence[Any] = ()) -> Iterator[Event]:
         """Like `events`, chunk by chunk, in bounded memory."""
         addresses = ["0x" + c.address.hex() for c in self.deployment.contracts]
+        to_block = min(to_block, self.height())  # some engines refuse a range above the head, some shorten it
         for low in range(from_block, to_block + 1, LOG_CHUNK):
             high = min(low + LOG_CHUNK - 1, to_block)
             wanted: dict[str, Any] = {"fromBlock": hex(low), "toBlock": hex(high), "address": addresses}
