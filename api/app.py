@@ -1,7 +1,7 @@
 """The application factory: the only place where parts of the web server meet.
 
-`create_app(settings)` opens the ledger of `settings.data` at start-up and closes it at shutdown; a ledger that is handed
-in is used as it is and left open. Layers of a request, from outside in: Observe (log, metrics, security headers, last
+`create_app(settings)` opens the ledger of `settings.data` at start-up and closes it at shutdown; a ledger handed
+in is used and left open. Layers of a request, from outside in: Observe (log, metrics, security headers, last
 resort), Limits (rates, sizes, time), KeepEncodedSlashes, the routes.
 """
 

@@ -1,7 +1,7 @@
 """Texts of the pages in every language: one JSON file per language under api/i18n, same keys in each (tested).
 
 Adding a language = adding a file and its code to `api.negotiation.LANGUAGES`. Values are plain text with {named}
-places; HTML escaping happens in the templates. Also numbers, units, dates and durations the way each language writes them.
+places; HTML escaping happens in the templates. Also numbers, units, dates and durations as each language has it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The signed envelope that accompanies a foreign message (customs XML, an EPCIS document) in one request header.
 
 `OriginSeal-Envelope: base64url(JSON {keyId, meta, signature, operations, seeds})`. The message itself stays byte
-for byte what its own standard says; the envelope carries what the standard has no room for. Only its shape is checked here.
+for byte what its own standard says; the envelope carries what it has no room for. Only its shape is
+checked here.
 """
 
 from __future__ import annotations

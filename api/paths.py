@@ -1,7 +1,7 @@
 """Keep an encoded slash or percent sign in a path what the sender meant: data, not structure.
 
-GS1 character set 82 allows `/` and `%` in a lot; RFC 3986 section 2.2 makes `%2F` different from `/`. ASGI servers decode
-paths before routing, so `/01/{gtin}/10/A%2FB` would look like two segments. This middleware leaves these two
+GS1 character set 82 allows `/` and `%` in a lot; RFC 3986 section 2.2 makes `%2F` different from `/`. ASGI servers
+decode paths before routing, so `/01/{gtin}/10/A%2FB` would look like two segments. This middleware leaves these two
 encoded in the routed path; `decoded` undoes it on the parameter.
 """
 

@@ -47,7 +47,7 @@ STATUS: dict[type[errors.OriginSealError], int] = {
 
 GENERIC = {
     500: (
-        "Something went wrong on our side. Nothing that was acknowledged is lost; quote the reference if you report it.",
+        "Something went wrong on our side. Nothing acknowledged is lost; quote the reference if you report it.",
         "服务器内部出错。已确认的提交不会丢失;反馈时请附上编号。",
     ),
     503: (
@@ -101,7 +101,7 @@ class Problem:
 
 
 def status_of(error: errors.OriginSealError) -> int:
-    """The HTTP status of an error; an unmapped class takes its nearest mapped ancestor's (a test keeps the map total)."""
+    """The HTTP status of an error; an unmapped class takes its nearest ancestor's (a test keeps the map total)."""
     for cls in type(error).__mro__:
         if cls in STATUS:
             return STATUS[cls]

@@ -1,7 +1,7 @@
 """Wire models of the JSON API: what OpenAPI promises. Tests check real answers against these schemas.
 
-The models document; `api.wire` builds the answers. Names are camelCase. Times are Unix seconds (UTC); digests are text with their
-algorithm (`sm3:…`); quantities are decimal text beside a UN/ECE Rec 20 unit code.
+The models document; `api.wire` builds the answers. Names are camelCase. Times are Unix seconds (UTC); digests are text
+with their algorithm (`sm3:…`); quantities are decimal text beside a UN/ECE Rec 20 unit code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Text(Wire):
 
 
 class Problem(BaseModel):
-    """problem+json (RFC 9457). `code` is stable; `field` says where, `hint` what to do next; more members may follow."""
+    """problem+json (RFC 9457). `code` is stable; `field` says where, `hint` what to do; more members may follow."""
 
     type: str
     title: str

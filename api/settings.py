@@ -1,7 +1,7 @@
 """Settings of the web server: the only place that reads the environment.
 
-Every other module is handed a `Settings`; nothing else in api/ looks at `os.environ`. Command-line flags are turned into
-a `Settings` by the caller with `Settings.from_environment(environ, data=…, port=…)`, where given arguments win.
+Every other module is handed a `Settings`; nothing else in api/ looks at `os.environ`. Command-line flags are turned
+into a `Settings` by the caller with `Settings.from_environment(environ, data=…, port=…)`, where given arguments win.
 """
 
 from __future__ import annotations

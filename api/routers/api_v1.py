@@ -1,4 +1,4 @@
-"""For members' software and for anybody's programs: /api/v1. Reads are public; a write is authorised by its signature."""
+"""For members' and anybody's programs: /api/v1. Reads are public; a write is authorised by its signature."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """For the single window: China customs cross-border messages (海关跨境统一版, "CEB", 2022-05) in, receipts out.
 
-A message without a signed envelope is checked and nothing is stored. With one it is sealed: the envelope's SM2 signature
-covers the records that the ledger derives from the very bytes of the message.
+A message without a signed envelope is checked and nothing is stored. With one it is sealed: the envelope's SM2
+signature covers the records that the ledger derives from the very bytes of the message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OFFERED = ("application/json", "application/xml", "text/xml")
 
 
 def require_media_type(request: Request, accepted: frozenset[str], expected: str) -> None:
-    """Refuse a body that says it is something else, or in another character set than UTF-8 (RFC 9110 section 15.5.16)."""
+    """Refuse a body that says it is something else, or in another character set than UTF-8 (RFC 9110, 15.5.16)."""
     kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     if kind.strip() not in accepted:
         raise HttpProblem(415, f"expected {expected}, not {kind.strip()[:100]}", hint=f"send Content-Type: {expected}")

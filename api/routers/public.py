@@ -1,4 +1,4 @@
-"""For anybody, with a phone or a program: the GS1 Digital Link of a lot, and the pages around it. Anonymous and read-only."""
+"""For anybody, with a phone or a program: the GS1 Digital Link of a lot, and the pages around it. Read-only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Labels: the QR code of a lot's GS1 Digital Link with its human-readable text, as SVG, PNG or PDF.
 
 The code holds the absolute link and nothing else; the text below it repeats GTIN and lot with their application
-identifiers, so that a person can type what a camera cannot read (GS1 General Specifications, human readable interpretation).
+identifiers, so that a person can type what a camera cannot read (GS1 General Specifications, 4.14).
 Quiet zone: 4 modules, as ISO/IEC 18004 section 9.1 asks. Error correction: Q (25 %), since boxes get wet and scratched.
 Does not know HTTP and does not check that the lot exists.
 """

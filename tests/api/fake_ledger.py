@@ -1,4 +1,4 @@
-"""An in-memory ledger that answers with `ledger.index.views` values: for tests of the HTTP face alone, never elsewhere."""
+"""An in-memory ledger that answers with `ledger.index.views` values: for tests of the HTTP face alone."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ class FakeLedger:
         root = parse_xml(xml)
         return FakeReport(
             "CEB303", False, ({"code": "D1", "path": "/x", "message_zh": "缺项", "message_en": "missing"},),
-            ({"kind": "ceb.303", "key": "O1", "status": 100, "code": "-301001", "reasons": [{"zh": "无", "en": "no"}]},),
+            ({"kind": "ceb.303", "key": "O1", "status": 1, "code": "-301001", "reasons": [{"zh": "无", "en": "no"}]},),
             b"<CEB304Message/>" if root is not None else None,
         )  # fmt: skip
 
