@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from contract_world import MEMBERS, World
 from eth_tester import EthereumTester, PyEVMBackend
 from web3 import EthereumTesterProvider, Web3
 
@@ -60,3 +61,20 @@ def chain() -> Chain:
 def deploy(chain: Chain) -> Callable[..., Any]:
     """`deploy(name, *arguments)` on the test's fresh chain."""
     return chain.deploy
+
+
+@pytest.fixture(scope="session")
+def consortium() -> World:
+    """All six contracts and one member of every role, deployed once; for `world` only."""
+    world = World(Chain())
+    for member in MEMBERS:
+        world.admit(member)
+    return world
+
+
+@pytest.fixture
+def world(consortium: World) -> Iterator[World]:
+    """The consortium as freshly set up, whatever other tests did to it."""
+    before = consortium.chain.tester.take_snapshot()
+    yield consortium
+    consortium.chain.tester.revert_to_snapshot(before)
