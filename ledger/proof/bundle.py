@@ -170,6 +170,8 @@ def _keys(value: Any, field: str) -> dict[bytes, CheckpointKey]:
     for at, item in enumerate(items(value, field, 64)):
         entry = members(item, f"{field}/{at}", ("keyId", "publicKey"))
         key = parse_public_key(entry["publicKey"], entry["keyId"], f"{field}/{at}")
+        if key.key_id in result:
+            raise Malformed("a key is listed twice", field=f"{field}/{at}/keyId")
         result[key.key_id] = key
     return result
 

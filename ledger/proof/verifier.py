@@ -45,7 +45,7 @@ from ledger.proof.transaction import STATUS_SUCCESS, parse_receipt, parse_transa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from ledger.domain.action import LotEntry
     from ledger.proof.anchors import Anchors, CheckpointKey
@@ -351,21 +351,17 @@ class _Case:
             raise VerificationFailed("the checkpoint is of another chain", field=f"{field}/text")
         self._checked[signed] = None
 
-    def _storage(self, name: str, needed: Iterable[int]) -> dict[int, int]:
-        """The proven values of exactly the slots `needed` of one contract."""
+    def _storage(self, name: str, needed: Sequence[int]) -> dict[int, int]:
+        """The proven values of exactly the slots `needed` of one contract, in that order."""
         where = f"/state/accounts/{name}/storage"
-        wanted = set(needed)
-        values: dict[int, int] = {}
-        for at, shown in enumerate(self.bundle.accounts[name].storage):
-            if shown.slot not in wanted or shown.slot in values:
-                raise VerificationFailed("the argument does not need this slot", field=f"{where}/{at}/slot")
-            root = self.accounts[name].storage_root
-            if trie.prove_storage(root, shown.slot, shown.proof, f"{where}/{at}/proof") != shown.value:
+        shown = self.bundle.accounts[name].storage
+        if [proof.slot for proof in shown] != list(needed):
+            raise VerificationFailed("these are not the slots that the argument needs, in order", field=where)
+        root = self.accounts[name].storage_root
+        for at, proof in enumerate(shown):
+            if trie.prove_storage(root, proof.slot, proof.proof, f"{where}/{at}/proof") != proof.value:
                 raise VerificationFailed("the contract holds another value", field=f"{where}/{at}/value")
-            values[shown.slot] = shown.value
-        if len(values) != len(wanted):
-            raise VerificationFailed(f"{len(wanted) - len(values)} slots are not shown", field=where)
-        return values
+        return {proof.slot: proof.value for proof in shown}
 
     def conclusion(self) -> Verified:
         """What holds once no step failed."""
