@@ -20,9 +20,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ledger.chain import jsontext
 from ledger.errors import EngineUnavailable, RpcError
 
 MAX_ANSWER = 64 << 20  # bytes: the receipts of a full block are far below
+MAX_DEPTH = 64  # of nested JSON; a log inside a receipt inside a block needs 6
 ROUNDS = 3  # over all endpoints
 FIRST_PAUSE = 0.1  # seconds before the second round; doubles, with full jitter
 IDLE_CONNECTIONS = 8
@@ -71,8 +73,8 @@ class _Endpoint:
                 self._give_back(connection)
             # Some nodes send JSON-RPC errors with an HTTP error status: what counts is a JSON-RPC body.
             try:
-                return json.loads(raw)
-            except (ValueError, RecursionError) as error:
+                return jsontext.loads(raw, MAX_DEPTH)
+            except ValueError as error:
                 raise _Failure(f"{self.name}: HTTP {answer.status}, not JSON") from error
         raise _Failure(f"{self.name}: no connection")
 

@@ -6,9 +6,9 @@ are named below. Answers follow JSON-RPC 2.0 (batches, notifications, error obje
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from ledger.chain import jsontext
 from ledger.chain.engine import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -69,8 +69,8 @@ def handle_json(engine: Engine, body: bytes | str | dict[str, Any] | list[Any]) 
         if len(body) > MAX_BODY:
             return _error(None, LIMIT_EXCEEDED, f"a request has at most {MAX_BODY} bytes")
         try:
-            body = json.loads(body, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
+            body = jsontext.loads(body.encode() if isinstance(body, str) else body, MAX_DEPTH)
+        except ValueError:  # UnicodeError is one
             return _error(None, PARSE_ERROR, "the request is not JSON")
     if not isinstance(body, list):
         return _one(engine, body, [MAX_COST])
@@ -140,10 +140,6 @@ def _shallow(value: Any) -> bool:
         if not level:
             return True
     return False
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)  # NaN and Infinity are not JSON (RFC 8259)
 
 
 def _body(code: int, message: str, data: str | None = None) -> dict[str, Any]:

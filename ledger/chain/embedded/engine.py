@@ -18,7 +18,7 @@ from ledger.chain.embedded.genesis import GenesisParams
 from ledger.chain.embedded.machine import Outcome, Refusal, Transaction
 from ledger.chain.embedded.node import Node
 from ledger.chain.engine import SERVER_ERROR
-from ledger.errors import RpcError
+from ledger.errors import EngineUnavailable, RpcError
 
 MAX_BATCH = 500  # transactions in one block: bounds how long sealing keeps other senders waiting
 
@@ -67,6 +67,8 @@ class EmbeddedEngine:
 
     def request(self, method: str, params: Sequence[Any] = ()) -> Any:
         """See `ledger.chain.engine.Engine.request`."""
+        if self._node.store.closed:
+            raise EngineUnavailable("the chain is closed")
         return rpc.handle(self._node, method, params)
 
     def seal(self, raw_transactions: Sequence[bytes]) -> list[Outcome]:

@@ -6,6 +6,7 @@ Forms follow execution-apis ("eth" namespace) as web3.py, ethers and cast read t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from ledger.errors import RpcError
 
 MAX_QUANTITY_DIGITS = 64  # 256 bits
 TAGS = frozenset({"latest", "safe", "finalized", "pending", "earliest"})
+_QUANTITY = re.compile("0x[0-9a-fA-F]+")
+_DATA = re.compile("0x(?:[0-9a-fA-F]{2})*")
 EMPTY_LIST = rlp.encode([])
 
 
@@ -34,28 +37,16 @@ def hexed(data: bytes) -> str:
 
 def quantity(value: Any, what: str = "quantity") -> int:
     """An integer from its 0x form."""
-    if not isinstance(value, str) or not value.startswith("0x") or not 2 < len(value) <= 2 + MAX_QUANTITY_DIGITS:
+    if not isinstance(value, str) or len(value) > 2 + MAX_QUANTITY_DIGITS or not _QUANTITY.fullmatch(value):
         raise bad(f"{what} must be a 0x quantity of at most 256 bits")
-    try:
-        return int(value[2:], 16) if "_" not in value else _reject(what)
-    except ValueError:
-        raise bad(f"{what} is not hexadecimal") from None
-
-
-def _reject(what: str) -> int:
-    raise bad(f"{what} is not hexadecimal")
+    return int(value, 16)
 
 
 def data(value: Any, what: str = "data", size: int | None = None) -> bytes:
     """Bytes from their 0x form, of exactly `size` bytes when given."""
-    if not isinstance(value, str) or not value.startswith("0x"):
-        raise bad(f"{what} must be 0x data")
-    if len(value) > 2 + 2 * MAX_TRANSACTION:
-        raise bad(f"{what} is longer than {MAX_TRANSACTION} bytes")
-    try:
-        raw = bytes.fromhex(value[2:]) if " " not in value else b" "
-    except ValueError:
-        raise bad(f"{what} is not hexadecimal data of whole bytes") from None
+    if not isinstance(value, str) or len(value) > 2 + 2 * MAX_TRANSACTION or not _DATA.fullmatch(value):
+        raise bad(f"{what} must be 0x data of whole bytes, at most {MAX_TRANSACTION}")
+    raw = bytes.fromhex(value[2:])
     if size is not None and len(raw) != size:
         raise bad(f"{what} must have {size} bytes, not {len(raw)}")
     return raw

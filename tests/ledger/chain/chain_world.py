@@ -18,10 +18,12 @@ from eth_utils import keccak
 from ledger.chain.contracts import Deployment, GenesisAuthority
 from ledger.chain.embedded import EmbeddedEngine, GenesisParams
 from ledger.chain.engine import Engine
+from ledger.chain.gateway import Gateway
 from ledger.chain.jsonrpc import JsonRpcEngine
 from ledger.chain.relayer import Relayer
 from ledger.crypto.sm2 import PrivateKey
 from ledger.domain.action import Action, Meta, domain, encode_submit_calldata, message, submission_id
+from ledger.vault.engine import open_engine
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CHAIN_ID = 20250
@@ -134,3 +136,18 @@ def open_anvil(node: Anvil) -> JsonRpcEngine:
 
 def keccak_hex(data: bytes) -> str:
     return "0x" + keccak(data).hex()
+
+
+@dataclass
+class Ledger:
+    """One deployed ledger."""
+
+    engine: Any
+    deployment: Deployment
+    folder: Path
+    anvil: Anvil | None = None
+
+    def gateway(self, engine: Engine | None = None, **options: Any) -> Gateway:
+        """A gateway over this folder's outbox (several in a row see the same rows, as after a restart)."""
+        database = open_engine(self.folder / "ledger.sqlite")
+        return Gateway(engine or self.engine, self.deployment, RELAYER, database, **options)

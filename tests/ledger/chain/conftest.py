@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chain_world import AUTHORITIES, ENGINES, RELAYER, Anvil, open_anvil, open_embedded
+from chain_world import AUTHORITIES, ENGINES, RELAYER, Anvil, Ledger, open_anvil, open_embedded
 
 from ledger.chain.contracts import Deployment, deploy
-from ledger.chain.engine import Engine
-from ledger.chain.gateway import Gateway
-from ledger.vault.engine import open_engine
-
-
-@dataclass
-class Ledger:
-    """One deployed ledger."""
-
-    engine: Any
-    deployment: Deployment
-    folder: Path
-    anvil: Anvil | None = None
-
-    def gateway(self, engine: Engine | None = None, **options: Any) -> Gateway:
-        """A gateway over this folder's outbox (several in a row see the same rows, as after a restart)."""
-        database = open_engine(self.folder / "ledger.sqlite")
-        return Gateway(engine or self.engine, self.deployment, RELAYER, database, **options)
 
 
 @pytest.fixture(scope="session")
