@@ -1,7 +1,7 @@
 """Customs cross-border e-commerce messages (CEB 2022-05): parse, check, emit, answer, all from tables.
 
 `parse_message` reads bytes; `node_from_payload` reads a sealed record back; `compose_message` and `emit_message` write
-messages in schema order; `receipt_message` writes the customs-style answer (CEB304, 404, 506, 604). See docs/customs.md.
+messages in schema order; `receipt_message` writes the customs-style answer (CEB304, 404, 506, 604): docs/customs.md.
 """
 
 from __future__ import annotations
