@@ -26,7 +26,7 @@ from ledger.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     Path = tuple[str | int, ...]
@@ -215,6 +215,33 @@ def public_leaves(kind: str, leaves: Sequence[Leaf]) -> set[int]:
     """Indices of the leaves of a record of this kind that anybody may see; none for a kind that is not listed."""
     patterns = _PUBLIC.get(kind, ())
     return {leaf.index for leaf in leaves if any(_matches(pattern, leaf.path) for pattern in patterns)}
+
+
+def public_payload(kind: str, payload: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The public fields of a payload as `public_part` shows them, and how many are withheld; commits to nothing."""
+    patterns = _PUBLIC.get(kind, ())
+    if patterns is _ALL:
+        return payload, 0
+    shown: list[tuple[Path, Any]] = []
+    withheld = 0
+    for path, value in _walk(payload, ()):
+        if any(_matches(pattern, path) for pattern in patterns):
+            shown.append((path, value))
+        else:
+            withheld += 1
+    return unflatten(shown), withheld
+
+
+def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every leaf with its path; object keys in the order given, so use it only where order does not matter."""
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from _walk(child, (*path, key))
+    elif isinstance(value, list) and value:
+        for at, child in enumerate(value):
+            yield from _walk(child, (*path, at))
+    else:
+        yield path, value
 
 
 def public_part(record: Record) -> Disclosure:

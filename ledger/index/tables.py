@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 
 FORMAT = 1  # raise it when a table changes: an older index is then dropped and filled again
-LOG_BITS = 24
 metadata = MetaData()
 
 DIGEST = String(80)  # "keccak256:" and 64 hex digits
@@ -92,7 +91,7 @@ records = Table(
     Column("digest", DIGEST, nullable=False),  # empty when the payload store lost the row
     Column("kind", String(64), nullable=False),
     Column("author", DIGEST, nullable=False),
-    Column("status", String(12), nullable=False),  # ok | erased | missing | damaged
+    Column("status", String(12), nullable=False),  # ok | erased | missing | damaged | unproven
     Column("event_time", BigInteger),
     Column("biz_step", Text),
     Column("disposition", Text),
@@ -112,7 +111,7 @@ lots = Table(
     _digest("producer"),
     _digest("custodian"),
     _digest("origin"),
-    Column("zone", Integer, nullable=False),
+    Column("zone", Integer, nullable=False),  # its producer's
     Column("quantity", String(39), nullable=False),
     Column("remaining", String(39), nullable=False),
     Column("unit", Integer, nullable=False),
@@ -120,7 +119,6 @@ lots = Table(
     Column("state", Integer, nullable=False),
     Column("head", String(66), nullable=False),
     Column("total", BigInteger, nullable=False),
-    Column("entries", BigInteger, nullable=False),
     Column("registered_at", BigInteger, nullable=False),
     _digest("submission"),
     Column("product_zh", Text, nullable=False),
@@ -194,7 +192,7 @@ trades = Table(
     Column("list_record", DIGEST, nullable=False),
     _digest("result"),
     _digest("submission"),
-    Column("position", BigInteger, nullable=False),  # of its first result: a place in listings that does not move
+    Column("position", BigInteger, nullable=False),  # of its latest result
 )
 Index("trades_position", trades.c.position)
 

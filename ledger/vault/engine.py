@@ -190,4 +190,6 @@ def structural_defects(connection: Connection) -> list[str]:
     if connection.dialect.name != "sqlite":
         return []
     answers = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
-    return [] if answers == ["ok"] else answers
+    defects = [] if answers == ["ok"] else answers
+    planted = text("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
+    return defects + [f"a {kind} {name!r:.80} that this program did not make" for kind, name in connection.execute(planted)]
