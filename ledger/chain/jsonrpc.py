@@ -35,6 +35,10 @@ class _Failure(Exception):
     """One endpoint gave no usable answer; only inside this module."""
 
 
+class _Stale(_Failure):
+    """A kept connection broke: the node may have closed it for idling, or it may have been restarted."""
+
+
 class _Endpoint:
     """One URL with its idle connections."""
 
@@ -51,44 +55,40 @@ class _Endpoint:
 
     def post(self, body: bytes) -> Any:
         """The parsed answer; raises _Failure."""
-        for fresh in (False, True):
-            connection = self._take(fresh)
-            if connection is None:
-                continue
-            try:
-                connection.request("POST", self._path, body, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                raw = answer.read(MAX_ANSWER + 1)
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                if fresh:
-                    raise _Failure(f"{self.name}: {type(error).__name__}") from error
-                continue  # an idle connection may have been closed by the node meanwhile
-            if len(raw) > MAX_ANSWER:
-                connection.close()
-                raise _Failure(f"{self.name}: the answer is longer than {MAX_ANSWER} bytes")
-            if answer.will_close:
-                connection.close()
-            else:
-                self._give_back(connection)
-            # Some nodes send JSON-RPC errors with an HTTP error status: what counts is a JSON-RPC body.
-            try:
-                return jsontext.loads(raw, MAX_DEPTH)
-            except ValueError as error:
-                raise _Failure(f"{self.name}: HTTP {answer.status}, not JSON") from error
-        raise _Failure(f"{self.name}: no connection")
+        connection, kept = self._take()
+        try:
+            connection.request("POST", self._path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            raw = answer.read(MAX_ANSWER + 1)
+        except TimeoutError as error:
+            connection.close()
+            raise _Failure(f"{self.name}: no answer in {self._timeout:g} s") from error
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            self.close()
+            raise (_Stale if kept else _Failure)(f"{self.name}: {type(error).__name__}") from error
+        if len(raw) > MAX_ANSWER:
+            connection.close()
+            raise _Failure(f"{self.name}: the answer is longer than {MAX_ANSWER} bytes")
+        if answer.will_close:
+            connection.close()
+        else:
+            self._give_back(connection)
+        # Some nodes send JSON-RPC errors with an HTTP error status: what counts is a JSON-RPC body.
+        try:
+            return jsontext.loads(raw, MAX_DEPTH)
+        except ValueError as error:
+            raise _Failure(f"{self.name}: HTTP {answer.status}, not JSON") from error
 
-    def _take(self, fresh: bool) -> http.client.HTTPConnection | None:
-        if not fresh:
-            try:
-                return self._idle.pop()
-            except IndexError:
-                return None
+    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
+        try:
+            return self._idle.pop(), True
+        except IndexError:
+            pass
         if self._secure:
-            return http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout, context=ssl.create_default_context()
-            )
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=context), False
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout), False
 
     def _give_back(self, connection: http.client.HTTPConnection) -> None:
         if len(self._idle) < IDLE_CONNECTIONS:
@@ -158,8 +158,7 @@ class JsonRpcEngine:
                 index = (start + step) % len(self._endpoints)
                 endpoint = self._endpoints[index]
                 try:
-                    self._identify(endpoint)
-                    result = self._ask(endpoint, method, params)
+                    result = self._ask_identified(endpoint, method, params)
                 except _Failure as failure:
                     endpoint.trusted = False
                     failures.append(str(failure))
@@ -171,6 +170,15 @@ class JsonRpcEngine:
             retry_after=5.0,
             hint="check that the node runs and is the same chain",
         )
+
+    def _ask_identified(self, endpoint: _Endpoint, method: str, params: Sequence[Any]) -> Any:
+        try:
+            self._identify(endpoint)
+            return self._ask(endpoint, method, params)
+        except _Stale:
+            endpoint.trusted = False  # a restarted node must say again which chain it has
+            self._identify(endpoint)
+            return self._ask(endpoint, method, params)
 
     def _identify(self, endpoint: _Endpoint) -> None:
         if endpoint.trusted:
