@@ -45,7 +45,7 @@ def open_ledger(settings: Settings) -> LedgerPort:
     """Open the ledger of the settings' data folder (imported late: it brings the chain engine and the stores)."""
     from ledger.services.ledger import Ledger
 
-    opened: LedgerPort = Ledger.open(settings.data, writer=settings.writer)
+    opened: LedgerPort = Ledger.open(settings.data)
     return opened
 
 

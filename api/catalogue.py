@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from api.negotiation import LANGUAGES
+from ledger.index.views import MemberView
 
 CHINA = datetime.timezone(datetime.timedelta(hours=8), "UTC+8")
 
@@ -68,6 +69,10 @@ class Speaker:
         if isinstance(value, dict):
             return self.pair(str(value.get("zh") or ""), str(value.get("en") or ""))
         return "" if value is None else str(value)
+
+    def member(self, member: MemberView) -> str:
+        """A member's name, or the head of its id when no profile of it can be read."""
+        return self.pair(member.name_zh, member.name_en) or f"{member.id[:16]}…"
 
     def number(self, text: Any) -> str:
         """Decimal text with thousands separators; what is no number is returned as it is."""

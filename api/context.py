@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -18,6 +20,23 @@ if TYPE_CHECKING:
     from api.ports import LedgerPort
 
 
+class OutboxWatch:
+    """Since when the outbox has waited without any new block: a full outbox is busy, a still one is stuck."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: tuple[int, float] | None = None
+
+    def waiting(self, depth: int, height: int) -> float:
+        """Seconds since `height` was first seen with something waiting; 0 while the outbox is empty."""
+        if depth == 0:
+            self._seen = None
+            return 0.0
+        if self._seen is None or self._seen[0] != height:
+            self._seen = (height, self._clock())
+        return self._clock() - self._seen[1]
+
+
 @dataclass(slots=True)
 class Context:
     """One per application. `ledger` is None before start-up has opened it and after shutdown."""
@@ -27,6 +46,7 @@ class Context:
     labels: RenderCache
     ledger: LedgerPort | None = None
     metrics: Metrics | None = None
+    outbox: OutboxWatch = field(default_factory=OutboxWatch)
     pages: Pages | None = None
 
 

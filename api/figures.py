@@ -17,18 +17,24 @@ from markupsafe import Markup, escape
 from api.catalogue import CHINA, Speaker, iso
 from ledger.domain.members import ZONES
 
-# Guangdong's shape in rounded lon/lat degrees, clockwise from the north-east.
+# Guangdong's shape in rounded lon/lat degrees, clockwise from the east coast.
 PROVINCE = (
-    (117.2, 23.6), (116.9, 24.4), (116.4, 24.85), (115.85, 24.9), (115.5, 24.6), (114.9, 24.65), (114.4, 24.55),
-    (114.65, 25.3), (114.0, 25.25), (113.55, 25.35), (113.1, 25.5), (112.9, 24.95), (112.2, 25.15), (112.0, 24.6),
-    (111.9, 24.2), (111.4, 24.0), (111.35, 23.3), (111.35, 22.85), (110.75, 22.55), (110.35, 22.15), (109.95, 21.85),
-    (109.75, 21.55), (109.9, 21.2), (109.66, 20.9), (109.75, 20.5), (110.0, 20.25), (110.45, 20.3), (110.4, 20.7),
-    (110.2, 20.95), (110.45, 21.1), (110.6, 21.2), (110.85, 21.38), (111.2, 21.45), (111.8, 21.6), (112.35, 21.8),
-    (112.8, 21.8), (113.05, 22.0), (113.5, 22.15), (113.6, 22.5), (113.55, 22.85), (113.75, 22.7), (113.9, 22.5),
-    (114.3, 22.5), (114.55, 22.5), (114.6, 22.72), (114.85, 22.6), (115.3, 22.75), (115.75, 22.8), (116.2, 22.92),
-    (116.55, 22.98), (116.75, 23.25), (117.0, 23.5),
+    (117.18, 23.62), (116.98, 23.9), (116.95, 24.2), (116.75, 24.6), (116.45, 24.83), (116.2, 24.78), (115.95, 24.92),
+    (115.75, 24.72), (115.8, 24.56), (115.45, 24.76), (115.1, 24.68), (114.85, 24.58), (114.42, 24.5), (114.4, 24.68),
+    (114.68, 24.95), (114.55, 25.12), (114.72, 25.28), (114.4, 25.32), (114.05, 25.27), (113.92, 25.42), (113.6, 25.33),
+    (113.3, 25.5), (113.0, 25.4), (112.88, 25.2), (113.0, 24.98), (112.75, 24.92), (112.4, 25.12), (112.15, 25.18),
+    (112.03, 25.0), (112.15, 24.85), (111.95, 24.7), (112.05, 24.42), (111.88, 24.22), (111.6, 24.08), (111.4, 23.95),
+    (111.48, 23.62), (111.36, 23.4), (111.36, 23.0), (111.2, 22.75), (110.9, 22.6), (110.7, 22.4), (110.75, 22.28),
+    (110.4, 22.2), (110.34, 21.9), (109.98, 21.9), (109.9, 21.65), (109.75, 21.6), (109.78, 21.45), (109.92, 21.45),
+    (109.9, 21.1), (109.68, 20.95), (109.72, 20.6), (109.88, 20.35), (109.98, 20.22), (110.3, 20.25), (110.5, 20.42),
+    (110.38, 20.7), (110.2, 20.9), (110.32, 21.05), (110.52, 21.1), (110.62, 21.22), (110.85, 21.37), (111.1, 21.48),
+    (111.35, 21.46), (111.65, 21.52), (111.85, 21.68), (112.0, 21.75), (112.35, 21.72), (112.5, 21.85), (112.8, 21.87),
+    (112.95, 22.0), (113.15, 22.05), (113.3, 22.0), (113.5, 22.18), (113.6, 22.4), (113.55, 22.65), (113.5, 22.9),
+    (113.6, 22.95), (113.7, 22.75), (113.88, 22.5), (114.05, 22.5), (114.28, 22.57), (114.5, 22.48), (114.6, 22.6),
+    (114.55, 22.75), (114.75, 22.78), (114.9, 22.6), (115.2, 22.78), (115.4, 22.72), (115.65, 22.86), (115.9, 22.82),
+    (116.2, 22.92), (116.5, 22.94), (116.62, 23.12), (116.78, 23.24), (116.88, 23.42), (117.02, 23.5),
 )  # fmt: skip
-WEST, EAST, SOUTH, NORTH = 109.4, 117.5, 20.0, 25.7
+WEST, EAST, SOUTH, NORTH = 107.5, 118.6, 19.95, 25.75
 MAP_WIDTH = 320.0
 METRES_PER_DEGREE = 111_320.0
 
@@ -50,6 +56,16 @@ def _project(longitude: float, latitude: float) -> tuple[float, float]:
     return (longitude - WEST) * scale, (NORTH - latitude) * scale * stretch
 
 
+def _smooth(points: Sequence[tuple[float, float]]) -> str:
+    """A closed outline with softened corners: quadratic curves through the middles of its sides."""
+    middles = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(points, (*points[1:], points[0]), strict=True)]
+    curves = (
+        f"Q{corner[0]:.1f} {corner[1]:.1f} {middle[0]:.1f} {middle[1]:.1f}"
+        for corner, middle in zip(points, middles, strict=True)
+    )
+    return f"M{middles[-1][0]:.1f} {middles[-1][1]:.1f}" + "".join(curves) + "z"
+
+
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "z"
 
@@ -60,13 +76,13 @@ def locator_map(s: Speaker, *, title: str, here: tuple[float, float] | None, act
     parts = [
         f'<svg class="map" viewBox="0 0 {MAP_WIDTH:.0f} {height:.0f}" role="img" aria-labelledby="map-title">',
         f'<title id="map-title">{escape(title)}</title>',
-        f'<path class="land" d="{_path([_project(*point) for point in PROVINCE])}"/>',
+        f'<path class="land" d="{_smooth([_project(*point) for point in PROVINCE])}"/>',
     ]
     for code, zone in ZONES.items():
         x, y = _project(zone.longitude, zone.latitude)
         state = "zone active" if code in active else "zone"
         # neighbours whose names would collide are labelled on the left
-        left = code in (4, 5)
+        left = code in (4, 5, 7)
         anchor = ' text-anchor="end"' if left else ""
         parts.append(
             f'<g class="{state}"><circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if code in active else 3.5}"/>'
@@ -140,7 +156,7 @@ def temperature_chart(s: Speaker, readings: Sequence[Reading], *, title: str, su
     """A line through the readings with the reported range as a band; None for fewer than two readings."""
     if len(readings) < 2:
         return None
-    width, height, left, right, top, bottom = 680.0, 230.0, 44.0, 14.0, 14.0, 34.0
+    width, height, left, right, top, bottom = 680.0, 250.0, 62.0, 14.0, 16.0, 40.0
     first, last = readings[0].time, readings[-1].time
     lowest, highest = min(r.low for r in readings), max(r.high for r in readings)
     step = _nice((highest - lowest) / 4 or 1.0)
@@ -167,7 +183,7 @@ def temperature_chart(s: Speaker, readings: Sequence[Reading], *, title: str, su
             f'<text x="{left - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:g}°</text>'
         )
     parts += [
-        f'<text x="{x(tick):.1f}" y="{height - 12}" text-anchor="{anchor}">{escape(label)}</text>'
+        f'<text x="{x(tick):.1f}" y="{height - 10}" text-anchor="{anchor}">{escape(label)}</text>'
         for tick, label, anchor in _ticks(first, last)
     ]
     upper = [(x(r.time), y(r.high)) for r in readings]

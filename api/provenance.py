@@ -90,8 +90,8 @@ def provenance(s: Speaker, view: LotView) -> Provenance:
             low=f"{min(r.low for r in measured):g}",
             high=f"{max(r.high for r in measured):g}",
         )
-    product = s.pair(view.summary.product_zh, view.summary.product_en)
-    producer = s.pair(view.producer.name_zh, view.producer.name_en)
+    product = s.pair(view.summary.product_zh, view.summary.product_en) or s("lots.unnamed", lot=view.summary.lot)
+    producer = s.member(view.producer)
     zone = ZONES.get(view.summary.zone)
     zone_name = "" if zone is None else s.pair(zone.zh, zone.en)
     zones = [event.author.zone for event in view.events] + [view.summary.zone]

@@ -207,6 +207,7 @@ class Receipt(Wire):
     block_hash: str | None = None
     sealed_at: int | None = None
     checkpoint: SignedCheckpoint | None = None
+    received_at: int | None = None
     duplicate: bool
 
 
@@ -265,13 +266,15 @@ class Status(Wire):
 class Defect(Wire):
     code: str
     path: str
+    severity: Literal["error", "notice"]
     message: Text
 
 
 class CebNode(Wire):
     kind: str
     key: str
-    status: str
+    digest: str = Field(description="SM3 of the node's canonical XML (C14N 1.0)")
+    status: str = Field(description="returnStatus of the customs specification, e.g. 120 or 100")
     code: str
     reasons: list[Text]
 

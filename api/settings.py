@@ -1,7 +1,7 @@
 """Settings of the web server: the only place that reads the environment.
 
 Every other module is handed a `Settings`; nothing else in api/ looks at `os.environ`. Command-line flags are turned
-into a `Settings` by the caller with `Settings.from_environment(environ, data=…, port=…)`, where given arguments win.
+into a `Settings` by the caller with `Settings.from_environment(data=…, base_url=…)`, where given arguments win.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from api.negotiation import LANGUAGES
+
 MEBIBYTE = 1024 * 1024
 PREFIX = "ORIGINSEAL_"
 
@@ -21,15 +23,13 @@ PREFIX = "ORIGINSEAL_"
 class Settings:
     """What a deployment may choose. Sizes are bytes, rates are requests per second and client address.
 
-    `public_url` is what QR codes and links say. It is never taken from a request's Host header: a cached page or a
-    printed label must not be steerable by whoever asks for it. A rate of 0 switches that limit off.
+    `base_url` is this server's absolute URL as outsiders reach it: what QR codes and links say. It is never taken from
+    a request's Host header: a cached page or a printed label must not be steerable by whoever asks for it.
+    A rate of 0 switches that limit off.
     """
 
     data: Path = Path("data")
-    host: str = "127.0.0.1"
-    port: int = 8000
-    public_url: str = ""
-    writer: bool = True
+    base_url: str = "http://127.0.0.1:8000"
     default_language: str = "zh"
     max_body: int = 8 * MEBIBYTE
     max_rpc_body: int = MEBIBYTE
@@ -46,18 +46,12 @@ class Settings:
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.public_url)
-        if self.public_url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
-            raise ValueError(f"public_url must be an absolute http(s) URL, not {self.public_url!r}")
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port must be 0..65535, not {self.port}")
-
-    @property
-    def base_url(self) -> str:
-        """The absolute URL of this server as outsiders reach it, without a trailing slash."""
-        if self.public_url:
-            return self.public_url.rstrip("/")
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError(f"base_url must be an absolute http(s) URL, not {self.base_url!r}")
+        if self.default_language not in LANGUAGES:
+            raise ValueError(f"default_language must be one of {', '.join(LANGUAGES)}")
+        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -167,6 +167,7 @@ def ceb_result(report: Any, receipt: Any | None) -> dict[str, Any]:
             {
                 "code": defect["code"],
                 "path": defect["path"],
+                "severity": defect["severity"],
                 "message": {"zh": defect["message_zh"], "en": defect["message_en"]},
             }
             for defect in report.defects
@@ -175,6 +176,7 @@ def ceb_result(report: Any, receipt: Any | None) -> dict[str, Any]:
             {
                 "kind": node["kind"],
                 "key": node["key"],
+                "digest": node["digest"],
                 "status": str(node["status"]),
                 "code": node["code"],
                 "reasons": [{"zh": reason["zh"], "en": reason["en"]} for reason in node["reasons"]],

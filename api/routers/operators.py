@@ -31,10 +31,10 @@ def readyz(context: ContextDep) -> JSONResponse:
         return JSONResponse({"ready": False, "checks": {"chain": reason}}, status_code=503)
     settings = context.settings
     lag = max(0, status.height - status.indexed)
-    waiting = float(status.extra.get("outbox_oldest_seconds", 0) or 0)
+    waiting = context.outbox.waiting(status.outbox_depth, status.height)
     checks["chain"] = "ok"
     checks["index"] = "ok" if lag <= settings.max_index_lag else f"{lag} blocks behind"
-    checks["outbox"] = "ok" if waiting <= settings.outbox_stuck_after else f"oldest entry waits {waiting:.0f} s"
+    checks["outbox"] = "ok" if waiting <= settings.outbox_stuck_after else f"nothing sealed for {waiting:.0f} s"
     ready = all(value == "ok" for value in checks.values())
     return JSONResponse(
         {"ready": ready, "checks": checks, "height": status.height, "outboxDepth": status.outbox_depth},

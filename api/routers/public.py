@@ -263,6 +263,30 @@ def problem_list(request: Request, context: ContextDep, language: LanguageDep) -
     return send(request, rendered, vary=PAGE_VARY, headers={"content-language": chosen})
 
 
+@router.get("/docs", response_class=Response, responses=HTML)
+def docs(request: Request, context: ContextDep, language: LanguageDep) -> Response:
+    """The API at a glance, made from the OpenAPI document itself."""
+    assert context.pages is not None
+    pages, (chosen, explicit) = context.pages, language
+
+    def render() -> Rendered:
+        groups = _operations(request.app.openapi())
+        return pages.render("docs.html", chosen, explicit, "/docs", groups=groups)
+
+    rendered = context.cache.get(("docs", chosen, explicit), render)
+    return send(request, rendered, vary=PAGE_VARY, headers={"content-language": chosen})
+
+
+def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            text = operation.get("description") or operation.get("summary") or ""
+            entry = {"method": method.upper(), "path": path, "text": text, "statuses": sorted(operation["responses"])}
+            groups.setdefault(operation["tags"][0], []).append(entry)
+    return groups
+
+
 @router.get("/anchors.json", response_class=Response, responses={200: {"content": {"application/json": {}}}})
 def anchors(request: Request, ledger: LedgerDep) -> Response:
     """The trust anchors (originseal-anchors/v1): chain id, genesis, contracts, checkpoint and authority keys."""

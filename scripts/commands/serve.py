@@ -28,7 +28,7 @@ def run(data: Path, port: int, host: str, base_url: str | None, after_ready: str
     from api.settings import Settings
 
     url = base_url or f"http://{host}:{port}"
-    application = create_app(Settings(data=data, base_url=url))
+    application = create_app(Settings.from_environment(data=data, base_url=url))
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: object = None) -> None:
@@ -46,6 +46,6 @@ def run(data: Path, port: int, host: str, base_url: str | None, after_ready: str
         access_log=False,
         server_header=False,
         timeout_keep_alive=15,
-        h11_max_incomplete_event_size=32 * 1024,
+        h11_max_incomplete_event_size=64 * 1024,
     )
     Server(config).run()

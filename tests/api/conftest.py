@@ -20,7 +20,7 @@ def ledger() -> FakeLedger:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(public_url="https://trace.example", read_rate=0, write_rate=0, log_level="CRITICAL")
+    return Settings(base_url="https://trace.example", read_rate=0, write_rate=0, log_level="CRITICAL")
 
 
 @pytest.fixture
