@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class Composer:
         self.signer = signer
         self._clock = clock
 
-    def part(self, kind: str, payload: Mapping[str, Any], evidence: bytes | None = None) -> Part:
+    def part(self, kind: str, payload: dict[str, Any], evidence: bytes | None = None) -> Part:
         """One record of `kind`; lots and operation follow from the payload. Raises Malformed when it breaks rules."""
         seed = secrets.token_bytes(SEED_BYTES)
         # The lots are part of the digest and follow from the payload alone, so ask for them with a first draft.

@@ -33,7 +33,8 @@ class Config:
     deployment: dict[str, Any] = field(default_factory=dict)
     database_url: str | None = None  # None: DATA/ledger.sqlite
     index_url: str | None = None  # None: DATA/index.sqlite
-    matcher_key: str | None = None  # file name under DATA/keys of the matcher's SM2 key, if this server matches
+    # {"uscc": member with the role MATCHER, "key": its key file under DATA/keys}; None: this server matches nothing
+    matcher: dict[str, str] | None = None
     demo: bool = False
 
 

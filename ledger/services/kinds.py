@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.crypto.digest import Digest
+from ledger.documents.matching.link import lots_of, parse_lines, parse_link
 from ledger.documents.statement import Record
 from ledger.domain import action as act
 from ledger.domain.events import lots_of_event, parse_event
 from ledger.domain.gs1 import parse_gtin, parse_lot_number
+from ledger.domain.jsonshape import Node
 from ledger.domain.lots import LotState, lot_id, parse_origin
 from ledger.domain.members import Role, Standing, check_uscc, member_id, parse_profile
-from ledger.domain.quantity import Quantity
+from ledger.domain.operations import NO_DOCUMENT
 from ledger.errors import Malformed
 
 DOCUMENT_KINDS = {"ceb.303": 1, "ceb.403": 2, "ceb.505": 3, "ceb.603": 4}
@@ -144,26 +146,7 @@ def _member_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
 
 
 def _link(record: Record, payload: Mapping[str, Any]) -> Demand:
-    text(payload, "ebcCode")
-    text(payload, "orderNo")
-    return Demand(sorted_lots([lot for lot, _ in linked_lots(payload)]))
-
-
-def linked_lots(payload: Mapping[str, Any]) -> list[tuple[bytes, int]]:
-    """(lot id, base units) summed per lot over the `lines` of a trade.link or trade.match payload, ascending."""
-    lines = payload.get("lines")
-    if not isinstance(lines, list) or not lines:
-        raise Malformed("a list of order lines with their lots is required", field="/lines")
-    total: dict[bytes, int] = {}
-    for i, line in enumerate(lines):
-        lot = lot_at(line, f"/lines/{i}")
-        where = f"/lines/{i}/quantity"
-        amount = line.get("quantity")
-        if not isinstance(amount, Mapping):
-            raise Malformed("an object with value and unit is required", field=where)
-        base, _ = Quantity.parse(amount.get("value"), amount.get("unit"), where).to_base(where)
-        total[lot] = total.get(lot, 0) + base
-    return sorted(total.items())
+    return Demand(sorted_lots(list(parse_link(payload).lots())))
 
 
 def _document(record: Record, payload: Mapping[str, Any]) -> Demand:
@@ -180,20 +163,25 @@ def _match(record: Record, payload: Mapping[str, Any]) -> Demand:
     documents = payload.get("documents")
     if not isinstance(documents, Mapping):
         raise Malformed("an object naming the four documents is required", field="/documents")
-    digests = [
-        Digest.parse(documents[name]).value if isinstance(documents.get(name), str) else bytes(32)
-        for name in DOCUMENT_NAMES.values()
-    ]
+    order, receipt, waybill, inventory = (_document_digest(documents, name) for name in DOCUMENT_NAMES.values())
     version = payload.get("policyVersion")
     if not isinstance(version, int):
         raise Malformed("the policy version is required", field="/policyVersion")
-    lots = linked_lots(payload) if payload.get("lines") else []
-    exported = lots if verdict == "MATCHED" else []
+    lots = lots_of(parse_lines(Node(payload["lines"], "/lines"))) if "lines" in payload else {}
+    exported = list(lots.items()) if verdict == "MATCHED" else []
     trade = Digest.parse(text(payload, "trade"))
     return Demand(
-        sorted_lots([lot for lot, _ in lots]),
-        act.record_match(trade.value, digests, verdicts[verdict], version, record.digest, exported),
+        sorted_lots(list(lots)),
+        act.record_match(
+            trade.value, (order, receipt, waybill, inventory), verdicts[verdict], version, record.digest, exported
+        ),
     )
+
+
+def _document_digest(documents: Mapping[str, Any], name: str) -> bytes:
+    if documents.get(name) is None:
+        return NO_DOCUMENT
+    return Digest.parse(documents[name], "sm3", field=f"/documents/{name}").value
 
 
 _DEMANDS: dict[str, Callable[[Record, Mapping[str, Any]], Demand]] = {

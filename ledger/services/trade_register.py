@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select
 
 from ledger.crypto.sm3 import hmac_sm3
 from ledger.documents.statement import Record
+from ledger.domain.operations import NO_DOCUMENT
 from ledger.errors import Conflict
 
 metadata = MetaData()
@@ -42,10 +43,23 @@ class TradeDocuments:
 
     trade: bytes
     order: bytes | None
-    receipt: bytes | None
+    receipts: tuple[bytes, ...]
     waybill: bytes | None
     inventory: bytes
     links: tuple[bytes, ...]
+
+    @property
+    def complete(self) -> bool:
+        return self.order is not None and self.waybill is not None and bool(self.receipts)
+
+    @property
+    def digests(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """Order, receipt, waybill, list as the contract names them: zero where nothing has arrived.
+
+        Of several receipts the first stands for all on chain; every one of them is sealed and enters the match.
+        """
+        receipt = self.receipts[0] if self.receipts else None
+        return (self.order or NO_DOCUMENT, receipt or NO_DOCUMENT, self.waybill or NO_DOCUMENT, self.inventory)
 
 
 class TradeRegister:
@@ -53,6 +67,9 @@ class TradeRegister:
 
     def __init__(self, tag_key: bytes) -> None:
         self._key = tag_key
+
+    def create_tables(self, engine: Engine) -> None:
+        metadata.create_all(engine)
 
     def order_tag(self, ebc_code: str, order_no: str) -> bytes:
         return hmac_sm3(self._key, _lp(ebc_code) + _lp(order_no))
@@ -131,7 +148,7 @@ class TradeRegister:
         return TradeDocuments(
             trade=order_tag,
             order=_first(found.get("ceb.303")),
-            receipt=_first(found.get("ceb.403")),
+            receipts=tuple(found.get("ceb.403", ())),
             waybill=None if waybill is None else waybill.record,
             inventory=inventory,
             links=tuple(found.get("trade.link", ())),

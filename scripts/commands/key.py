@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from ledger.crypto.keyfile import FileSigner, read_key, write_key
 
 from ledger.crypto.digest import sm3_text
+from ledger.crypto.keyfile import FileSigner, read_key, write_key
 from ledger.crypto.sm2 import PrivateKey, PublicKey
 from ledger.errors import Malformed
 from scripts.commands.output import console, emit

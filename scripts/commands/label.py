@@ -21,14 +21,15 @@ def label(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Write a label whose QR code is the lot's GS1 Digital Link 生成批次二维码标签."""
-    from ledger.services.labels import FORMATS, render_label
+    from ledger.domain.gs1 import Gtin, digital_link
+    from ledger.services.labels import MEDIA_TYPES, render_label
 
-    format_ = output.suffix.lower().lstrip(".")
-    if format_ not in FORMATS:
-        raise Malformed(f"the file must end in one of {', '.join('.' + f for f in FORMATS)}", field="--output")
-    rendered = render_label(gtin, lot, base_url=base_url, format_=format_)
-    output.write_bytes(rendered.data)
+    form = output.suffix.lower().lstrip(".")
+    if form not in MEDIA_TYPES:
+        raise Malformed(f"the file must end in one of {', '.join('.' + f for f in MEDIA_TYPES)}", field="--output")
+    url = digital_link(gtin, lot, base_url)
+    output.write_bytes(render_label(Gtin.parse(gtin), lot, base_url, form))
     if as_json:
-        emit({"file": str(output), "url": rendered.url})
+        emit({"file": str(output), "url": url})
     else:
-        console.print(f"{output}  {rendered.url}", markup=False, soft_wrap=True)
+        console.print(f"{output}  {url}", markup=False, soft_wrap=True)

@@ -41,10 +41,7 @@ class Link:
 
     def lots(self) -> dict[bytes, int]:
         """Base units per lot, lot ids ascending: what the trade exports."""
-        totals: dict[bytes, int] = {}
-        for line in self.lines:
-            totals[line.lot_id] = totals.get(line.lot_id, 0) + line.base_quantity
-        return dict(sorted(totals.items()))
+        return lots_of(self.lines)
 
 
 def parse_link(payload: Any) -> Link:
@@ -53,7 +50,20 @@ def parse_link(payload: Any) -> Link:
     ebc_code, order_no = fields["ebcCode"].text(18), fields["orderNo"].text(60)
     if "note" in fields:
         fields["note"].bilingual()
-    return Link(ebc_code, order_no, tuple(_line(node) for node in fields["lines"].list(1, MAX_LINKS)))
+    return Link(ebc_code, order_no, parse_lines(fields["lines"]))
+
+
+def parse_lines(node: Node) -> tuple[LinkLine, ...]:
+    """Read the `lines` of a link or of a match that repeats them. Raises Malformed."""
+    return tuple(_line(entry) for entry in node.list(1, MAX_LINKS))
+
+
+def lots_of(lines: tuple[LinkLine, ...]) -> dict[bytes, int]:
+    """Base units per lot, lot ids ascending."""
+    totals: dict[bytes, int] = {}
+    for line in lines:
+        totals[line.lot_id] = totals.get(line.lot_id, 0) + line.base_quantity
+    return dict(sorted(totals.items()))
 
 
 def _line(node: Node) -> LinkLine:

@@ -1,4 +1,4 @@
-"""The demonstration's lots: where they grew, who packed them, what was measured. Places are approximate and invented."""
+"""The demonstration's lots: where they grew, who packed them, what was measured. Places are approximate."""
 
 from __future__ import annotations
 
