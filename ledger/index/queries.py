@@ -7,10 +7,12 @@ nothing but the read model: no chain, no payload store, no secret. `NotFound` wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, func, select
+from sqlalchemy import Connection, Select
 
 from ledger.crypto.digest import KECCAK256, SM3, Digest, sm3_text
 from ledger.domain.codes import LotState, Standing, Verdict
@@ -19,7 +21,7 @@ from ledger.domain.ids import lot_id
 from ledger.domain.members import Role
 from ledger.domain.quantity import from_base
 from ledger.errors import Malformed, NotFound
-from ledger.index import tables as t
+from ledger.index import statements as q
 from ledger.index.cursors import check_limit, decode_cursor, encode_cursor
 from ledger.index.model import ReadModel
 from ledger.index.views import (
@@ -37,6 +39,7 @@ from ledger.index.views import (
 from ledger.vault.engine import reading
 
 DOCUMENT_NAMES = {1: "order", 2: "receipt", 3: "waybill", 4: "list"}
+_END = (1 << 63) - 1  # above every position
 _NOBODY = {
     "id": "", "roles": 0, "zone": 0, "standing": 0, "custodial": False, "since": 0, "key_id": "", "name_zh": "",
     "name_en": "", "uscc": "",
@@ -49,30 +52,27 @@ class Queries:
     def __init__(self, model: ReadModel) -> None:
         self.model = model
 
-    # ------------------------------------------------------------------------------------------------------- lots
-
     def lot(self, gtin: str, lot: str) -> LotView:
         """Everything public about one lot. Raises Malformed for a GTIN or lot code that cannot be, and NotFound."""
         number, code = parse_gtin(gtin), parse_code(lot, field="/lot")
         with reading(self.model.engine) as connection:
-            return _LotAnswer(connection, str(number), code).view()
+            return _lot(connection, str(number), code)
 
     def lots(self, cursor: str | None = None, limit: int = 50, zone: int | None = None) -> Page[LotSummary]:
         """Lots, newest first; with `zone` only those whose producer belongs to that zone. Raises Malformed."""
-        listing = "lots" if zone is None else f"lots/{zone}"
-        query = select(t.lots) if zone is None else select(t.lots).where(t.lots.c.zone == zone)
+        listing, query, more = (
+            ("lots", q.LOTS, {}) if zone is None else (f"lots/{zone}", q.LOTS_OF_ZONE, {"zone": zone})
+        )
         with reading(self.model.engine) as connection:
-            rows, after = _page(connection, query, t.lots, listing, cursor, limit)
+            rows, after = _page(connection, query, listing, cursor, limit, more)
             people = _members(connection, (row["producer"] for row in rows))
             return Page(tuple(_summary(row, people) for row in rows), after)
-
-    # ------------------------------------------------------------------------------------------------------ trades
 
     def trade(self, trade_id: str) -> TradeView:
         """One trade by the text of its id. Raises Malformed and NotFound."""
         name = _digest(trade_id, SM3, "/tradeId")
         with reading(self.model.engine) as connection:
-            rows = connection.execute(select(t.trades).where(t.trades.c.id == name)).mappings().all()
+            rows = _all(connection, q.TRADE, {"id": name})
             if not rows:
                 raise NotFound(f"no trade {name}", field="/tradeId")
             return _trades(connection, rows)[0]
@@ -80,10 +80,8 @@ class Queries:
     def trades(self, cursor: str | None = None, limit: int = 50) -> Page[TradeView]:
         """Trades, latest result first. Raises Malformed."""
         with reading(self.model.engine) as connection:
-            rows, after = _page(connection, select(t.trades), t.trades, "trades", cursor, limit)
+            rows, after = _page(connection, q.TRADES, "trades", cursor, limit)
             return Page(_trades(connection, rows), after)
-
-    # ----------------------------------------------------------------------------------------------------- members
 
     def member(self, member_id: str) -> MemberView:
         """One member by the text of its id. Raises Malformed and NotFound."""
@@ -97,144 +95,69 @@ class Queries:
     def members(self, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
         """Members, newest first. Raises Malformed."""
         with reading(self.model.engine) as connection:
-            rows, after = _page(connection, select(t.members), t.members, "members", cursor, limit)
+            rows, after = _page(connection, q.ALL_MEMBERS, "members", cursor, limit)
         return Page(tuple(_member(row) for row in rows), after)
-
-    # ------------------------------------------------------------------------------------------------- submissions
 
     def anchored(self, submission_id: str) -> Anchored:
         """Where a submission was sealed (`record` is empty). Raises Malformed and NotFound."""
         name = _digest(submission_id, KECCAK256, "/submissionId")
         with reading(self.model.engine) as connection:
-            row = connection.execute(select(t.submissions).where(t.submissions.c.id == name)).mappings().first()
-        if row is None:
+            rows = _all(connection, q.SUBMISSION, {"id": name})
+        if not rows:
             raise NotFound(f"no sealed submission {name}", field="/submissionId")
-        return Anchored("", row["id"], row["key_id"], row["transaction"], row["block"], row["sealed_at"])
+        return _anchored(rows[0], "", "id")
 
     def counts(self) -> dict[str, int]:
         """How many submissions, records, lots, trades and members there are."""
-        wanted = (t.submissions, t.records, t.lots, t.trades, t.members)
-        queries = [select(func.count()).select_from(table).scalar_subquery().label(table.name) for table in wanted]
         with reading(self.model.engine) as connection:
-            return {name: int(n) for name, n in connection.execute(select(*queries)).mappings().one().items()}
+            return {name: int(n) for name, n in _all(connection, q.COUNTS, {})[0].items()}
 
 
-class _LotAnswer:
-    """Gathers the rows of one lot's answer."""
-
-    def __init__(self, connection: Connection, gtin: str, lot: str) -> None:
-        self._connection = connection
-        self._id = sm3_text(lot_id(gtin, lot))
-        row = connection.execute(select(t.lots).where(t.lots.c.id == self._id)).mappings().first()
-        if row is None:
-            raise NotFound(f"no lot {lot} of {gtin} has been sealed", field="/lot")
-        # The id is a digest of GTIN and lot code: the asker knows them even when the origin's words are lost.
-        self._row: dict[str, Any] = {**row, "gtin": gtin, "lot": lot}
-
-    def view(self) -> LotView:
-        row, connection = self._row, self._connection
-        events = self._all(
-            select(t.records, *_SEALED, t.lot_records.c.sequence)
-            .select_from(
-                t.lot_records.join(
-                    t.records,
-                    (t.records.c.submission == t.lot_records.c.submission) & (t.records.c.idx == t.lot_records.c.idx),
-                ).join(t.submissions, t.submissions.c.id == t.records.c.submission)
-            )
-            .where(t.lot_records.c.lot == self._id)
-            .order_by(t.lot_records.c.sequence)
-        )
-        trades = self._all(
-            select(t.trades)
-            .join(t.trade_lots, t.trade_lots.c.trade == t.trades.c.id)
-            .where(t.trade_lots.c.lot == self._id)
-            .order_by(t.trades.c.position)
-        )
-        registered = self._all(select(t.submissions).where(t.submissions.c.id == row["submission"]))[0]
-        entries = connection.execute(
-            select(func.count()).select_from(t.lot_entries).where(t.lot_entries.c.lot == self._id)
-        ).scalar_one()
-        people = _members(connection, {row["producer"], row["custodian"], *(event["author"] for event in events)})
-        origin = next((event for event in events if event["digest"] == row["origin"]), None)
-        return LotView(
-            summary=_summary(row, people),
-            origin={} if origin is None else json.loads(origin["payload"]),
-            producer=_person(people, row["producer"]),
-            custodian=_person(people, row["custodian"]),
-            remaining=_amount(row["remaining"], row["unit"], row["display_unit"])[0],
-            registered=_anchored(registered, row["origin"], "id"),
-            accumulator_head=row["head"],
-            accumulator_total=row["total"],
-            accumulator_entries=int(entries),
-            parents=self._links("child", "parent"),
-            children=self._links("parent", "child"),
-            events=tuple(_event(event, people) for event in events),
-            trades=_trades(connection, trades),
-        )
-
-    def _links(self, here: str, there: str) -> tuple[LotLink, ...]:
-        rows = self._all(
-            select(
-                t.lot_links.c.quantity, t.lots.c.gtin, t.lots.c.lot, t.lots.c.id, t.lots.c.unit, t.lots.c.display_unit
-            )
-            .join(t.lots, t.lots.c.id == t.lot_links.c[there])
-            .where(t.lot_links.c[here] == self._id)
-            .order_by(t.lot_links.c.position)
-        )
-        return tuple(_link(row, row["quantity"]) for row in rows)
-
-    def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        return [dict(row) for row in self._connection.execute(query).mappings()]
-
-
-_LOT_NAME = (t.lots.c.gtin, t.lots.c.lot, t.lots.c.id, t.lots.c.unit, t.lots.c.display_unit)
-_SEALED = (t.submissions.c.key_id, t.submissions.c.transaction, t.submissions.c.block, t.submissions.c.sealed_at)
-
-
-def _trades(connection: Connection, rows: Iterable[Mapping[Any, Any]]) -> tuple[TradeView, ...]:
-    """The views of some trades, in the order given, with four more queries in all."""
-    chosen = list(rows)
-    if not chosen:
-        return ()
-    ids = [row["id"] for row in chosen]
-    named = {row[f"{name}_record"] for row in chosen for name in DOCUMENT_NAMES.values()} - {""}
-    documents = {
-        row["record"]: row
-        for row in connection.execute(
-            select(t.documents, *(c for c in _SEALED if c.name != "key_id"))
-            .join(t.submissions, t.submissions.c.id == t.documents.c.submission)
-            .where(t.documents.c.record.in_(named))
-        ).mappings()
-    }
-    results = {
-        (row["submission"], row["digest"]): row
-        for row in connection.execute(
-            select(t.records.c.submission, t.records.c.digest, t.records.c.payload, *_SEALED)
-            .join(t.submissions, t.submissions.c.id == t.records.c.submission)
-            .where(t.records.c.digest.in_([row["result"] for row in chosen]))
-        ).mappings()
-    }
-    seals = {
-        row["id"]: row
-        for row in connection.execute(
-            select(t.submissions).where(t.submissions.c.id.in_({row["submission"] for row in chosen}))
-        ).mappings()
-    }
-    lots: dict[str, list[LotLink]] = {}
-    for line in connection.execute(
-        select(t.trade_lots.c.trade, t.trade_lots.c.quantity, *_LOT_NAME)
-        .join(t.lots, t.lots.c.id == t.trade_lots.c.lot)
-        .where(t.trade_lots.c.trade.in_(ids))
-        .order_by(t.lots.c.gtin, t.lots.c.lot, t.lots.c.id)
-    ).mappings():  # fmt: skip
-        lots.setdefault(line["trade"], []).append(_link(line, line["quantity"]))
-    people = _members(
-        connection, {row["matcher"] for row in chosen} | {document["member"] for document in documents.values()}
+def _lot(connection: Connection, gtin: str, lot: str) -> LotView:
+    this = {"id": sm3_text(lot_id(gtin, lot))}
+    rows = _all(connection, q.LOT, this)
+    if not rows:
+        raise NotFound(f"no lot {lot} of {gtin} has been sealed", field="/lot")
+    # The id is a digest of GTIN and lot code: the asker knows them even when the origin's words are lost.
+    row: Mapping[Any, Any] = {**rows[0], "gtin": gtin, "lot": lot}
+    events = _all(connection, q.LOT_EVENTS, this)
+    trades = _trades(connection, _all(connection, q.LOT_TRADES, this))
+    people = _members(connection, {row["producer"], row["custodian"], *(event["author"] for event in events)})
+    origin = next((event for event in events if event["digest"] == row["origin"]), None)
+    return LotView(
+        summary=_summary(row, people),
+        origin={} if origin is None else json.loads(origin["payload"]),
+        producer=_person(people, row["producer"]),
+        custodian=_person(people, row["custodian"]),
+        remaining=_amount(row["remaining"], row["unit"], row["display_unit"])[0],
+        registered=_anchored(_all(connection, q.SUBMISSION, {"id": row["submission"]})[0], row["origin"], "id"),
+        accumulator_head=row["head"],
+        accumulator_total=row["total"],
+        accumulator_entries=int(connection.execute(q.LOT_ENTRIES, this).scalar_one()),
+        parents=tuple(_link(link) for link in _all(connection, q.PARENTS, this)),
+        children=tuple(_link(link) for link in _all(connection, q.CHILDREN, this)),
+        events=tuple(_event(event, people) for event in events),
+        trades=trades,
     )
+
+
+def _trades(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> tuple[TradeView, ...]:
+    """The views of some trades, in the order given, with five more queries in all."""
+    if not rows:
+        return ()
+    named = {row[f"{name}_record"] for row in rows for name in DOCUMENT_NAMES.values()} - {""}
+    documents = {each["record"]: each for each in _all(connection, q.DOCUMENTS, {"ids": sorted(named)})}
+    found = _all(connection, q.RESULTS, {"ids": sorted({row["result"] for row in rows})})
+    results = {(each["submission"], each["digest"]): each["payload"] for each in found}
+    found = _all(connection, q.SUBMISSIONS, {"ids": sorted({row["submission"] for row in rows})})
+    seals = {each["id"]: each for each in found}
+    lots: dict[str, list[LotLink]] = {}
+    for line in _all(connection, q.TRADE_LOTS, {"ids": sorted({row["id"] for row in rows})}):
+        lots.setdefault(line["trade"], []).append(_link(line))
+    people = _members(connection, {r["matcher"] for r in rows} | {d["member"] for d in documents.values()})
     views = []
-    for row in chosen:
-        result = results.get((row["submission"], row["result"]))
-        payload = json.loads(result["payload"]) if result else {}
+    for row in rows:
+        payload = json.loads(results.get((row["submission"], row["result"]), "{}"))
         held = [documents[row[f"{n}_record"]] for n in DOCUMENT_NAMES.values() if row[f"{n}_record"] in documents]
         views.append(
             TradeView(
@@ -266,7 +189,7 @@ def _rules(payload: Mapping[str, Any]) -> tuple[RuleView, ...]:
     return tuple(views)
 
 
-def _document(row: RowMapping, people: Mapping[str, MemberView]) -> DocumentView:
+def _document(row: Mapping[Any, Any], people: Mapping[str, MemberView]) -> DocumentView:
     return DocumentView(
         kind=DOCUMENT_NAMES.get(row["kind"], str(row["kind"])),
         record=row["record"],
@@ -316,8 +239,8 @@ def _summary(row: Mapping[Any, Any], people: Mapping[str, MemberView]) -> LotSum
     )
 
 
-def _link(row: RowMapping | Mapping[str, Any], quantity: str) -> LotLink:
-    amount, unit = _amount(quantity, row["unit"], row["display_unit"])
+def _link(row: Mapping[Any, Any]) -> LotLink:
+    amount, unit = _amount(row["quantity"], row["unit"], row["display_unit"])
     return LotLink(row["gtin"], row["lot"], row["id"], amount, unit)
 
 
@@ -336,8 +259,7 @@ def _members(connection: Connection, ids: Iterable[str]) -> dict[str, MemberView
     wanted = {name for name in ids if name}
     if not wanted:
         return {}
-    rows = connection.execute(select(t.members).where(t.members.c.id.in_(wanted))).mappings()
-    return {row["id"]: _member(row) for row in rows}
+    return {row["id"]: _member(row) for row in _all(connection, q.MEMBERS, {"ids": sorted(wanted)})}
 
 
 def _member(row: Mapping[Any, Any]) -> MemberView:
@@ -347,7 +269,7 @@ def _member(row: Mapping[Any, Any]) -> MemberView:
         name_en=row["name_en"],
         uscc=row["uscc"],
         zone=row["zone"],
-        roles=Role.names(row["roles"]),
+        roles=_roles(row["roles"]),
         standing=_name(Standing, row["standing"]),
         custodial=bool(row["custodial"]),
         since=row["since"],
@@ -360,21 +282,37 @@ def _person(people: Mapping[str, MemberView], name: str) -> MemberView:
     return people.get(name) or _member({**_NOBODY, "id": name})
 
 
-def _name(enum: Any, value: int) -> str:
-    return str(enum(value).name) if value in set(enum) else ""
+@cache
+def _name(enum: type[IntEnum], value: int) -> str:
+    return enum(value).name if value in set(enum) else ""
+
+
+@lru_cache(1024)
+def _roles(bits: int) -> tuple[str, ...]:
+    return Role.names(bits)
 
 
 def _digest(text: str, algorithm: str, field: str) -> str:
     return Digest.parse(text, algorithm, field=field).text
 
 
+def _all(connection: Connection, query: Select[Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    result = connection.execute(query, parameters)
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
+
+
 def _page(
-    connection: Connection, query: Select[Any], table: Table, listing: str, cursor: str | None, limit: int
-) -> tuple[list[RowMapping], str | None]:
+    connection: Connection,
+    query: Select[Any],
+    listing: str,
+    cursor: str | None,
+    limit: int,
+    more: Mapping[str, Any] | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
     """One page, newest first, and the cursor of the next one. New rows never shift a later page."""
     size = check_limit(limit)
-    if cursor is not None:
-        query = query.where(table.c.position < decode_cursor(listing, cursor))
-    rows = list(connection.execute(query.order_by(table.c.position.desc()).limit(size + 1)).mappings())
+    before = _END if cursor is None else decode_cursor(listing, cursor)
+    rows = _all(connection, query, {"before": before, "limit": size + 1, **(more or {})})
     after = encode_cursor(listing, rows[size - 1]["position"]) if len(rows) > size else None
     return rows[:size], after

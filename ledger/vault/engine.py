@@ -8,6 +8,7 @@ https://www.sqlite.org/lang_transaction.html#immediate)
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,6 +162,39 @@ def scrub(engine: Engine) -> None:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+class Watch:
+    """One connection kept for one small question asked all the time, without the cost of a transaction each."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+
+    def scalar(self, query: str) -> Any:
+        """The first column of the first row, as committed now; None when there is none."""
+        with self._lock, storage_errors("the store cannot be read"):
+            if self._connection is None:
+                self._connection = self._engine.connect()
+                if self._engine.dialect.name != "sqlite":  # there, a cursor of ours is outside any transaction anyway
+                    self._connection = self._connection.execution_options(isolation_level="AUTOCOMMIT")
+            cursor = self._connection.connection.cursor()
+            try:
+                cursor.execute(query)
+                row = cursor.fetchone()
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                raise StorageUnavailable(f"the store cannot be read: {error}") from error
+            finally:
+                cursor.close()
+            return None if row is None else row[0]
+
+    def close(self) -> None:
+        """Give the connection back; the next question opens another."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
 @contextmanager
 def lenient_text(connection: Connection) -> Iterator[None]:
     """Within the block, text that is not UTF-8 (somebody wrote into the file) comes back with U+FFFD in it.
@@ -192,4 +226,6 @@ def structural_defects(connection: Connection) -> list[str]:
     answers = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
     defects = [] if answers == ["ok"] else answers
     planted = text("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
-    return defects + [f"a {kind} {name!r:.80} that this program did not make" for kind, name in connection.execute(planted)]
+    return defects + [
+        f"a {kind} {name!r:.80} that this program did not make" for kind, name in connection.execute(planted)
+    ]
