@@ -282,7 +282,8 @@ class Gateway(ChainReader):
             wanted = [self._accepted, "0x" + row.submission_id.hex()]
             if any(data(entry, "address") == self._target and entry["topics"][:2] == wanted for entry in receipt.logs):
                 return receipt
-            return RevertedOnChain("NotAccepted", message="the transaction succeeded without accepting the submission")
+            # The checked contract cannot succeed silently: the receipt is false, or of other calldata.
+            raise EngineUnavailable("the engine's receipt shows success without the Accepted event of the submission")
         error = self._revert_of(row, receipt, output)
         if error.error == "SubmissionsNonceUsed" and error.args_.get("submissionId") == "0x" + row.submission_id.hex():
             return self._where_accepted(row.submission_id) or error
