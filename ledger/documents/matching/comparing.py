@@ -1,13 +1,13 @@
 """The ways in which two fields are compared: exactly, as names, as decimals within a tolerance, as times, by unit.
 
-All arithmetic is exact (Decimal within 100 digits). Values that are not plain numbers or times never compare equal,
+All arithmetic is exact. Values that are not plain numbers or times never compare equal,
 they are named as what they are.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal, Inexact
 
 from ledger.documents.ceb.schema import code_table, is_time, number
 from ledger.documents.matching.model import Comparison
@@ -16,7 +16,8 @@ from ledger.domain.quantity import customs_base, plain
 
 # Half of the last of the five decimals that the messages allow: what writing a number down may cost.
 HALF_ULP = Decimal("0.000005")
-_EXACT = Context(prec=200)
+# 200 digits hold every product and sum of 20-digit numbers; Inexact is trapped so that nothing rounds unseen.
+_EXACT = Context(prec=200, traps=[Inexact])
 
 
 class Comparisons:
@@ -59,14 +60,15 @@ class Comparisons:
         self, left: str, left_value: str | None, right: str, right_value: str | None, *, line: int | None = None
     ) -> None:
         """Equal after NFKC, with runs of space as one; differing names only warn."""
-        holds = name_form(left_value) == name_form(right_value)
+        holds = left_value == right_value or name_form(left_value) == name_form(right_value)
         self.add(left, left_value, right, right_value, holds, hard=False, line=line)
 
     def same_currency(
         self, left: str, left_value: str | None, right: str, right_value: str | None, *, line: int | None = None
     ) -> None:
         """The same currency, whether written as customs code (502) or ISO 4217 (USD)."""
-        holds = left_value is not None and right_value is not None and currency(left_value) == currency(right_value)
+        holds = left_value is not None and right_value is not None
+        holds = holds and (left_value == right_value or currency(left_value or "") == currency(right_value or ""))
         self.add(left, left_value, right, right_value, holds, line=line)
 
     def close(
@@ -85,8 +87,7 @@ class Comparisons:
         if a is None or b is None:
             self.add(left, shown[0], right, shown[1], False, line=line, problem="not-a-number")
             return
-        with localcontext(_EXACT):
-            holds = abs(a - b) <= tolerance
+        holds = a == b or _EXACT.subtract(a, b).copy_abs() <= tolerance
         self.add(left, shown[0], right, shown[1], holds, line=line, problem="beyond" if tolerance else "differs")
 
     def at_most(
@@ -102,8 +103,8 @@ class Comparisons:
         if a is None or b is None:
             self.add(left, _shown(left_value), right, _shown(right_value), False, problem="not-a-number")
             return
-        with localcontext(_EXACT):
-            self.add(left, _shown(left_value), right, _shown(right_value), a <= b + tolerance, problem="beyond")
+        holds = a <= _EXACT.add(b, tolerance)
+        self.add(left, _shown(left_value), right, _shown(right_value), holds, problem="beyond")
 
     def not_after(self, left: str, left_value: str | None, right: str, right_value: str | None) -> None:
         """A 14-digit time not later than another."""
@@ -129,18 +130,20 @@ def currency(code: str) -> str:
 
 def percent(value: Decimal, share: Decimal) -> Decimal:
     """`share` percent of `value`, exactly."""
-    with localcontext(_EXACT):
-        return abs(value) * share / 100
+    return _EXACT.divide(_EXACT.multiply(value.copy_abs(), share), Decimal(100))
 
 
 def product(a: Decimal, b: Decimal) -> Decimal:
-    with localcontext(_EXACT):
-        return a * b
+    """a × b, exactly."""
+    return _EXACT.multiply(a, b)
 
 
 def total(values: list[Decimal]) -> Decimal:
-    with localcontext(_EXACT):
-        return sum(values, Decimal(0))
+    """The exact sum."""
+    result = Decimal(0)
+    for value in values:
+        result = _EXACT.add(result, value)
+    return result
 
 
 def writing_error(value: Decimal, other: Decimal) -> Decimal:

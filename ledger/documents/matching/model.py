@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.documents.ceb.model import BusinessNode
 from ledger.domain.codes import Verdict
@@ -23,9 +23,11 @@ DOCUMENTS_ZH = {"order": "订单", "receipt": "收款单", "waybill": "运单", 
 DOCUMENTS_EN = {"order": "order", "receipt": "receipt", "waybill": "waybill", "inventory": "list"}
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One comparison of two fields. `line` is the gnum for goods lines, else None; `problem` is a word of PROBLEMS."""
+class Comparison(NamedTuple):
+    """One comparison of two fields. `line` is the gnum for goods lines, else None; `problem` is a word of PROBLEMS.
+
+    A tuple rather than a frozen dataclass: a trade has some sixty of them and they are built five times faster.
+    """
 
     left: str
     left_value: str | None

@@ -40,7 +40,7 @@ def conclude(text: RuleText, severity: str, found: Comparisons | Skip) -> RuleRe
     failed = severity == "hard" and any(c.hard for c in broken)
     outcome = "failed" if failed else "warned" if broken else "passed"
     shown = [c for c in broken if c.hard] if failed else broken
-    zh, en = _reasons(shown)
+    zh, en = _reasons(shown) if shown else ("", "")
     return _result(text, severity, outcome, tuple(found.items), zh, en, False)
 
 
@@ -53,7 +53,9 @@ def _result(
     en: str,
     missing: bool,
 ) -> RuleResult:
-    fields = dict.fromkeys(field for c in comparisons for field in (c.left, c.right))
+    fields: dict[str, None] = {}
+    for c in comparisons:
+        fields[c.left] = fields[c.right] = None
     return RuleResult(
         id=text.id,
         title_zh=text.title_zh,
