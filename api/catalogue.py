@@ -77,9 +77,10 @@ class Speaker:
     def number(self, text: Any) -> str:
         """Decimal text with thousands separators; what is no number is returned as it is."""
         try:
-            return f"{Decimal(str(text)):,f}"
+            plain = f"{Decimal(str(text)):,f}"
         except InvalidOperation:
             return str(text)
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
     def quantity(self, value: Any, unit: str) -> str:
         return f"{self.number(value)} {self.term('unit', unit)}".strip()

@@ -18,6 +18,11 @@ from ledger.domain.members import ZONES
 from ledger.domain.origin import CERTIFICATE_TYPES
 from ledger.index.views import EventView, LotView, MemberView, TradeView
 
+# A page stays small whatever the lot: what is left out is counted on the page and stands in the JSON and the bundle.
+MAX_STEPS = 60
+FIRST_STEPS = 20
+MAX_TRADES = 20
+TRADE_ORDER = {"MISMATCHED": 0, "INCOMPLETE": 1, "MATCHED": 2}  # what failed comes first
 CONFIRMING_ROLES = frozenset({"LABORATORY", "CUSTOMS", "MARKET_SUPERVISION", "AGRICULTURE", "AUTHORITY"})
 
 
@@ -66,7 +71,10 @@ class Provenance:
     checks: tuple[Check, ...]
     origin: tuple[Fact, ...]
     steps: tuple[Step, ...]
+    skipped: int
     trade_records: int
+    trades: tuple[TradeView, ...]
+    more_trades: int
     certificates: tuple[CertificateLine, ...]
     map: Markup
     outline: Markup | None
@@ -96,6 +104,9 @@ def provenance(s: Speaker, view: LotView) -> Provenance:
     zone_name = "" if zone is None else s.pair(zone.zh, zone.en)
     zones = [event.author.zone for event in view.events] + [view.summary.zone]
     site_name = s.both(site.get("name")) or producer
+    places = {str(site["gln"]): site_name} if "gln" in site else {}
+    kept = shown if len(shown) <= MAX_STEPS else [*shown[:FIRST_STEPS], *shown[FIRST_STEPS - MAX_STEPS :]]
+    trades = sorted(view.trades, key=lambda trade: TRADE_ORDER.get(trade.verdict, 0))
     return Provenance(
         title=product,
         variety=s.pair(view.summary.variety_zh, view.summary.variety_en),
@@ -103,8 +114,11 @@ def provenance(s: Speaker, view: LotView) -> Provenance:
         banner=_banner(s, view),
         checks=tuple(_checks(s, view)),
         origin=tuple(_origin(s, view)),
-        steps=tuple(step(s, event) for event in shown),
+        steps=tuple(step(s, event, places) for event in kept),
+        skipped=len(shown) - len(kept),
         trade_records=len(view.events) - len(shown),
+        trades=tuple(trades[:MAX_TRADES]),
+        more_trades=max(0, len(trades) - MAX_TRADES),
         certificates=tuple(_certificates(s, view)),
         map=figures.locator_map(
             s,
@@ -186,8 +200,9 @@ def _documents(s: Speaker, trades: tuple[TradeView, ...]) -> Check:
     if matched == len(trades):
         return Check("ok", s("check.documents_all", n=len(trades)), s("check.documents_text"))
     state = "bad" if any(trade.verdict == "MISMATCHED" for trade in trades) else "warn"
-    text = s("check.documents_text_bad")
-    return Check(state, s("check.documents_some", matched=matched, total=len(trades), n=len(trades) - matched), text)
+    differing = sum(trade.verdict == "MISMATCHED" for trade in trades)
+    text = s("check.documents_text_bad", differing=differing, incomplete=len(trades) - matched - differing)
+    return Check(state, s("check.documents_some", matched=matched, total=len(trades)), text)
 
 
 def _origin(s: Speaker, view: LotView) -> list[Fact]:

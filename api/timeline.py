@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ TRADE_KINDS = frozenset({"trade.link", "trade.match"})
 LATE = 24 * 3600  # seconds between an event and its recording that deserve to be pointed out
 QUANTITY_LISTS = ("quantityList", "inputQuantityList", "outputQuantityList", "childQuantityList")
 TEMPERATURE = ("temperature", "gs1:temperature")
+COLUMN_ORDER = ("analyte", "method", "result", "limit")  # canonical JSON has lost the writer's order
 WARNING_DISPOSITIONS = frozenset(
     {
         "non_conformant",
@@ -70,8 +71,8 @@ class Step:
     payload: str
 
 
-def step(s: Speaker, event: EventView) -> Step:
-    """Word one sealed record."""
+def step(s: Speaker, event: EventView, places: Mapping[str, str] | None = None) -> Step:
+    """Word one sealed record; `places` names the GLNs that the reader has already met."""
     payload = event.payload
     sealed = event.anchored.sealed_at
     happened = event.event_time if event.event_time is not None else sealed
@@ -93,7 +94,7 @@ def step(s: Speaker, event: EventView) -> Step:
         delay=s("step_time.later", span=s.span(gap)) if event.event_time is not None and gap >= 60 else "",
         late=event.event_time is not None and gap >= LATE,
         author=event.author,
-        place=_place(s, event),
+        place=_place(s, event, places or {}),
         facts=tuple(facts),
         tables=tuple(tables),
         note=_note(s, payload),
@@ -111,6 +112,8 @@ def _title(s: Speaker, event: EventView) -> str:
         return s.term("origin_title", _object(payload, "site").get("kind") or "orchard")
     if event.kind == "lot.notice":
         return s.term("notice", str(payload.get("change")))
+    if payload.get("type") == "TransformationEvent":
+        return s.term("event_type", "TransformationEvent")  # "commissioning" alone would read as a harvest
     if event.biz_step:
         return s.term("step", event.biz_step)
     if event.kind == "epcis.event":
@@ -123,6 +126,8 @@ def _icon(event: EventView) -> str:
         return "leaf"
     if event.kind == "lot.notice":
         return "flag"
+    if event.payload.get("type") == "TransformationEvent":
+        return "box"
     return {
         "commissioning": "leaf", "inspecting": "lab", "sampling": "lab", "packing": "box", "storing": "cold",
         "sensor_reporting": "cold", "shipping": "truck", "departing": "ship", "arriving": "truck", "loading": "truck",
@@ -140,14 +145,15 @@ def _list(value: dict[str, Any], key: str) -> list[Any]:
     return inner if isinstance(inner, list) else []
 
 
-def _place(s: Speaker, event: EventView) -> str:
+def _place(s: Speaker, event: EventView, places: Mapping[str, str]) -> str:
     if event.kind == "lot.origin":
         return s.both(_object(event.payload, "site").get("name"))
     for key in ("bizLocation", "readPoint"):
         for name, value in _object(event.payload, key).items():
             if name.endswith(("name", "address")):
                 return s.both(value)
-    return _last(event.place or "")
+    number = _last(event.place or "")
+    return places.get(number, number)
 
 
 def _note(s: Speaker, payload: dict[str, Any]) -> str:
@@ -202,7 +208,9 @@ def _extensions(payload: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _table(s: Speaker, key: str, rows: list[dict[str, Any]]) -> Table:
-    columns = list(dict.fromkeys(name for row in rows[:50] for name in row))[:6]
+    found = list(dict.fromkeys(name for row in rows[:50] for name in row))
+    columns = [name for name in COLUMN_ORDER if name in found] + [name for name in found if name not in COLUMN_ORDER]
+    columns = columns[:6]
     return Table(
         s.term("fact", key),
         tuple(s.term("fact", column) for column in columns),

@@ -358,7 +358,8 @@ class FakeLedger:
         self._answer()
         root = parse_xml(xml)
         return FakeReport(
-            "CEB303", False, ({"code": "D1", "path": "/x", "severity": "error", "message_zh": "缺项", "message_en": "gone"},),
+            "CEB303", False,
+            ({"code": "D1", "path": "/x", "severity": "error", "message_zh": "缺项", "message_en": "gone"},),
             ({"kind": "ceb.303", "key": "O1", "digest": digest("o1"), "status": 1, "code": "-301001", "reasons": []},),
             b"<CEB304Message/>" if root is not None else None,
         )  # fmt: skip
