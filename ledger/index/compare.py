@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, inspect, select
 from ledger.errors import OriginSealError, StorageUnavailable
 from ledger.index.follower import Chain, Follower, Progress
 from ledger.index.model import ReadModel
-from ledger.index.tables import ALL, PROJECTED
+from ledger.index.tables import ALL, FORMAT, PROJECTED
 from ledger.vault.engine import lenient_text, reading, structural_defects
 from ledger.vault.reader import VaultReader
 
@@ -40,11 +40,16 @@ def audit_index(
 ) -> Iterator[Difference]:
     """Project the chain afresh, up to where `stored` reaches, and give every difference."""
     try:
+        if stored.format() != FORMAT:
+            yield Difference("facts", "format", "", repr(stored.format()), repr(FORMAT))
+            return
         cursor = stored.cursor()
     except OriginSealError as error:
         yield Difference("facts", "cursor", "", error.message, "a cursor")
         return
     if cursor is None:
+        if chain.final_height() >= chain.deployment.block:
+            yield Difference("facts", "cursor", "", "nothing", "a cursor")
         return
     fresh = ReadModel.open(":memory:")
     try:
@@ -56,7 +61,7 @@ def audit_index(
             yield Difference("facts", "cursor", "", repr(cursor), repr(expected))
         yield from compare(stored, fresh)
     finally:
-        fresh.engine.dispose()
+        fresh.close()
 
 
 def compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:

@@ -37,20 +37,24 @@ class Cursor:
 
 
 class ReadModel:
-    """The read model over `engine`. Creates its tables in an empty store; drops older formats, to be filled again."""
+    """The read model over `engine`. Creates its tables in an empty store and drops older formats, to be filled again;
+    with `read_only` it takes the store as it is.
+    """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, read_only: bool = False) -> None:
         self.engine = engine
         self._watch = Watch(engine)
+        if read_only:
+            return
         with writing(engine) as connection:
             if inspect(connection).has_table(facts.name) and self._fact(connection, "format") == FORMAT:
                 return
             self._recreate(connection)
 
     @classmethod
-    def open(cls, target: str | Path) -> ReadModel:
+    def open(cls, target: str | Path, *, read_only: bool = False) -> ReadModel:
         """The read model in a file or database URL; `":memory:"` for one that nobody else sees."""
-        return cls(open_engine(target, durable=False))
+        return cls(open_engine(target, read_only=read_only, durable=False), read_only=read_only)
 
     def clear(self) -> None:
         """Forget everything; `version` goes on counting, so that no cache takes old answers for new ones."""
@@ -68,6 +72,11 @@ class ReadModel:
         self._put_fact(connection, "version", version + 1 if isinstance(version, int) else 0)
 
     # ------------------------------------------------------------------------------------------------------- cursor
+
+    def format(self) -> Any:
+        """Which version of these tables the store holds; FORMAT when it is ours, None when there are none."""
+        with reading(self.engine) as connection:
+            return self._fact(connection, "format") if inspect(connection).has_table(facts.name) else None
 
     def cursor(self, connection: Connection | None = None) -> Cursor | None:
         """Where the read model stands; None when it is empty."""
