@@ -19,13 +19,13 @@ uint256 constant G7Y = 0x847d18ffb38e87065cd6b6e9c12d2922037937707d6a49a2223b949
 uint256 constant G8X = 0xb9c3faeb4b1610713db4333d4e860e64d4ea35d60c1c29bb675d822ded0bb916;
 uint256 constant G8Y = 0xc519b309ecf7269c2491d2de9accf2be0366a8a03024b3e03c286da2cfd31a3e;
 
-/// @dev U, where the ladder starts: x = SM3("OriginSeal SM2 ladder offset" ‖ byte 0), y the smaller root. Nobody knows
-///      its discrete logarithm.
-uint256 constant START_X = 0x295c844dd33057641bc954ac2376b82984a4757614d8d5989e7994f74923ba33;
-uint256 constant START_Y = 0x49bfec1b4d00e187518ece802706af4261f11be4eadf70dce7b97037003a969d;
+/// @dev U, where the ladder starts: x = SM3("OriginSeal SM2 ladder offset" ‖ byte 2), the first that is an abscissa; y is
+///      the smaller root. Nobody knows its discrete logarithm.
+uint256 constant START_X = 0xb6f9d5bbe1ceed5d9ebb12e5b378eb50c9a32dfcb3c2d184f52e598da4e238c6;
+uint256 constant START_Y = 0x05d221f019b67450f6939a50da4a23ca3543d67c93126e8dda8c6324f69dbdb5;
 /// @dev -2^252 U: what takes U out again at the end.
-uint256 constant END_X = 0x54b594588fdd2b87ffc99c13862f0b1adf90b17ab32c9704462b552db8747b7f;
-uint256 constant END_Y = 0x3e9f2bb00a4a7d659ab8b380f4c1429498a421f27b21ceab4508b448207f80cb;
+uint256 constant END_X = 0xed5a4392880cec725ee87f6ad3a9096f4f2ebcf1daddb6ba35e9988dca65a305;
+uint256 constant END_Y = 0x0c6d4661c3f418e8def37926a8d50b7fd6bd8d172b47d273010f0c0c0722cc43;
 
 /// @dev Sum of 8 · 16^i, i = 0 .. 63: turns hexadecimal digits into signed ones (see `linearCombination`).
 uint256 constant EIGHTS = 0x8888888888888888888888888888888888888888888888888888888888888888;

@@ -1,6 +1,6 @@
 """SM2 verification cases made to fail, or to hold, for exactly one reason; deterministic, judged by plain integers.
 
-`cases()` is the content of tests/vectors/sm2/crafted.json, which is committed so that other implementations can be run
+`cases()` is the content of tests/vectors/sm2/verifier_cases.json, which is committed so that other implementations can be run
 on it without this code: `python tests/contracts/national/crafted.py` writes it. A case whose e is "solved" satisfies
 the verification equation and is invalid only because of the rule that its name gives; an arbitrary e would not test
 that rule.
@@ -17,7 +17,7 @@ from random import Random
 from ladder_model import ladder, scalar_of, start
 from plain_sm2 import WORD, A, B, G, N, P, Point, add, lift, multiply, negate, on_curve, sign, verify
 
-FILE = Path(__file__).parents[2] / "vectors" / "sm2" / "crafted.json"
+FILE = Path(__file__).parents[2] / "vectors" / "sm2" / "verifier_cases.json"
 # A point of the curve with y = 1 (the root of x³ + A x + B = 1), so that y + p is a 256-bit number.
 LOW_Y = (0x9C17043EFFE1A805A74A9A5E70B9D659705D3242094A566DC016F49311178D1F, 1)
 

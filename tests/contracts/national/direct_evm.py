@@ -64,7 +64,7 @@ class DirectCode:
 
 
 def committed_cases() -> list[Case]:
-    """The cases of tests/vectors/sm2/crafted.json."""
+    """The cases of tests/vectors/sm2/verifier_cases.json."""
     return [Case(**fields) for fields in json.loads(FILE.read_text(encoding="utf-8"))["cases"]]
 
 

@@ -96,6 +96,9 @@ def test_gmssl_agrees_when_the_case_is_crafted_and_the_key_is_a_point() -> None:
         # What GmSSL's interface cannot be given: keys that are no points, and DER of a zero or too large number.
         if not (on_curve(x, y) and 0 < r < N and 0 < s < N):
             continue
+        # GmSSL 3 takes the abscissa of O for 0, so it accepts e = r there; the standard knows no such abscissa.
+        if case.group == "infinity" and e == r:
+            continue
         checked += 1
         got = gmssl_pyx.sm2_verify_sm3_digest(word(x) + word(y), word(e), raw_to_der(word(r) + word(s)))
         if bool(got) is not case.valid:
@@ -133,7 +136,7 @@ def test_signature_is_accepted_when_gmssl_made_it(verifier: DirectCode) -> None:
         public, private = gmssl_pyx.sm2_key_generate()
         x, y = _halves(public)
         e = Random(8).randbytes(32)
-        r, s = _halves(der_to_raw(gmssl_pyx.sm2_sign_sm3_digest(private, public, e)))
+        r, s = _halves(der_to_raw(gmssl_pyx.sm2_sign_sm3_digest(private, e)))
         assert verifier.verify(int.from_bytes(e, "big"), r, s, x, y) is True
         assert verifier.verify(int.from_bytes(e, "big"), r, s, x, P - y) is False
 
