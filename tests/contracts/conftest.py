@@ -64,6 +64,12 @@ def deploy(chain: Chain) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def new_chain() -> type[Chain]:
+    """Makes chains, for fixtures that live longer than a test."""
+    return Chain
+
+
+@pytest.fixture(scope="session")
 def consortium() -> World:
     """All six contracts and one member of every role, deployed once; for `world` only."""
     world = World(Chain())

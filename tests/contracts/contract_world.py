@@ -106,6 +106,12 @@ def actor(name: str, roles: int = 0, zone: int = 6, custodial: bool = False) -> 
     return Actor(name, PrivateKey.from_scalar(scalar), roles, zone, custodial)
 
 
+def admission(who: Actor, **other: Any) -> tuple[int, bytes]:
+    """ADMIT_MEMBER for an actor; `other` replaces fields."""
+    fields = {"id": who.id, "roles": who.roles, "zone": who.zone, "x": who.point[0], "y": who.point[1]}
+    return op(32, *{**fields, "custodial": who.custodial, **other}.values())
+
+
 AUTHORITY_6 = actor("authority of zone 6", AUTHORITY, 6)
 AUTHORITY_2 = actor("authority of zone 2", AUTHORITY, 2)
 ORCHARD = actor("orchard", PRODUCER)
@@ -344,7 +350,7 @@ class World:
     # ------------------------------------------------------------------------------------------------- set-up
 
     def admit(self, who: Actor, by: Actor = AUTHORITY_6) -> Any:
-        return self.submit(by, [op(32, who.id, who.roles, who.zone, *who.point, who.custodial)])
+        return self.submit(by, [admission(who)])
 
     def register(self, who: Actor, lot: bytes, quantity: int = 1000, **more: Any) -> Any:
         return self.submit(who, [register_lot(lot, quantity, **more)], entries(lot))

@@ -12,7 +12,14 @@ from eth_utils import keccak
 
 from contracts import artifact
 
-SUITE = ("test_submit", "test_membership", "test_lots_on_chain", "test_trades_on_chain")
+SUITE = (
+    "test_submit",
+    "test_operation_data",
+    "test_membership",
+    "test_standing",
+    "test_lots_on_chain",
+    "test_trades_on_chain",
+)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "contracts.md"
 
 

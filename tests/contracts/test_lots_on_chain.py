@@ -139,9 +139,7 @@ def test_register_refuses_when_fields_are_impossible(world: World) -> None:
 def test_child_draws_from_parents_and_says_so_when_custodian_signs(world: World) -> None:
     world.register(ORCHARD, LOT, 1000)
     world.register(ORCHARD, THIRD, 500)
-    receipt = world.submit(
-        ORCHARD, [register_lot(CHILD, 650, parents=[(LOT, 600), (THIRD, 100)])], entries(CHILD, LOT)
-    )
+    receipt = world.submit(ORCHARD, [register_lot(CHILD, 650, parents=[(LOT, 600), (THIRD, 100)])], entries(CHILD, LOT))
     assert world.events(receipt)[1:3] == [
         ("LotDrawn", {"lotId": LOT, "childId": CHILD, "quantity": 600, "remaining": 400}),
         ("LotDrawn", {"lotId": THIRD, "childId": CHILD, "quantity": 100, "remaining": 400}),
@@ -335,7 +333,13 @@ def test_transfer_refuses_when_it_may_not_be(world: World) -> None:
 
 def test_state_changes_and_says_so_when_custodian_or_controller_signs(world: World) -> None:
     world.register(ORCHARD, LOT)
-    for who, state in ((ORCHARD, HELD), (ORCHARD, RECALLED), (OFFICER, HELD), (AUTHORITY_2, ACTIVE), (OFFICER, RECALLED)):
+    for who, state in (
+        (ORCHARD, HELD),
+        (ORCHARD, RECALLED),
+        (OFFICER, HELD),
+        (AUTHORITY_2, ACTIVE),
+        (OFFICER, RECALLED),
+    ):
         signed = world.sign(who, [op(3, LOT, state)])
         receipt = world.send(signed)
         facts = {"lotId": LOT, "memberId": who.id, "submissionId": signed.submission_id, "state": state}

@@ -16,32 +16,20 @@ from contract_world import (
     ORCHARD,
     POND,
     PRODUCER,
-    RETIRED,
-    SHOP,
-    SUSPENDED,
-    Actor,
     World,
     actor,
+    admission,
     ident,
     op,
     provokes,
 )
+from national.plain_sm2 import IV, A, B, G, P, compress, lift
 
 from ledger.crypto.sm2 import PublicKey
 from ledger.crypto.sm3 import sm3
 
-P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
-A = P - 3
-B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
-GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
-GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
 DEPUTY = actor("deputy of zone 6", AUTHORITY)
 NEWCOMER = actor("newcomer", PRODUCER)
-
-
-def admission(who: Actor, **other: object) -> tuple[int, bytes]:
-    fields = {"id": who.id, "roles": who.roles, "zone": who.zone, "x": who.point[0], "y": who.point[1], "c": False}
-    return op(32, *{**fields, **other}.values())
 
 
 # ------------------------------------------------------------------------------------------------------- admission
@@ -49,7 +37,7 @@ def admission(who: Actor, **other: object) -> tuple[int, bytes]:
 
 def test_admit_stores_member_and_key_and_says_so_when_authority_of_zone_signs(world: World) -> None:
     newcomer = actor("newcomer", PRODUCER | AUDITOR, custodial=True)
-    signed = world.sign(AUTHORITY_6, [admission(newcomer, c=True)])
+    signed = world.sign(AUTHORITY_6, [admission(newcomer)])
     receipt = world.send(signed)
     assert world.member(newcomer.id) == {
         "roles": PRODUCER | AUDITOR,
@@ -64,7 +52,7 @@ def test_admit_stores_member_and_key_and_says_so_when_authority_of_zone_signs(wo
         "memberId": newcomer.id,
         "x": x,
         "y": y,
-        "midstate": midstate(newcomer.key_id + world.domain),
+        "midstate": compress(IV, newcomer.key_id + world.domain),
         "since": world.now,
         "revokedAt": 0,
         "custodial": True,
@@ -157,40 +145,8 @@ def test_construction_refuses_when_genesis_is_impossible(world: World) -> None:
 # ------------------------------------------------------------------------------------------------------------ keys
 
 
-def rotate_left(x: int, k: int) -> int:
-    k %= 32
-    return ((x << k) | (x >> (32 - k))) & 0xFFFFFFFF
-
-
-def compress(state: bytes, block: bytes) -> bytes:
-    """SM3's compression function, plainly from GB/T 32905-2016, 5.3."""
-    w = [int.from_bytes(block[4 * i : 4 * i + 4], "big") for i in range(16)]
-    for j in range(16, 68):
-        x = w[j - 16] ^ w[j - 9] ^ rotate_left(w[j - 3], 15)
-        w.append(x ^ rotate_left(x, 15) ^ rotate_left(x, 23) ^ rotate_left(w[j - 13], 7) ^ w[j - 6])
-    v = [int.from_bytes(state[4 * i : 4 * i + 4], "big") for i in range(8)]
-    a, b, c, d, e, f, g, h = v
-    for j in range(64):
-        t = 0x79CC4519 if j < 16 else 0x7A879D8A
-        ss1 = rotate_left((rotate_left(a, 12) + e + rotate_left(t, j)) & 0xFFFFFFFF, 7)
-        ff = a ^ b ^ c if j < 16 else (a & b) | (a & c) | (b & c)
-        gg = e ^ f ^ g if j < 16 else (e & f) | (~e & g & 0xFFFFFFFF)
-        tt1 = (ff + d + (ss1 ^ rotate_left(a, 12)) + (w[j] ^ w[j + 4])) & 0xFFFFFFFF
-        tt2 = (gg + h + ss1 + w[j]) & 0xFFFFFFFF
-        a, b, c, d = tt1, a, rotate_left(b, 9), c
-        e, f, g, h = tt2 ^ rotate_left(tt2, 9) ^ rotate_left(tt2, 17), e, rotate_left(f, 19), g
-    return b"".join((x ^ y).to_bytes(4, "big") for x, y in zip(v, (a, b, c, d, e, f, g, h), strict=True))
-
-
-IV = bytes.fromhex("7380166f4914b2b9172442d7da8a0600a96f30bc163138aae38dee4db0fb0e4e")
-
-
-def midstate(block: bytes) -> bytes:
-    return compress(IV, block)
-
-
 def test_constant_of_z_is_state_after_its_first_128_bytes_when_derived() -> None:
-    numbers = b"".join(n.to_bytes(32, "big") for n in (A, B, GX, GY))
+    numbers = b"".join(n.to_bytes(32, "big") for n in (A, B, *G))
     prefix = (128).to_bytes(2, "big") + b"1234567812345678" + numbers
     state = compress(compress(IV, prefix[:64]), prefix[64:128])
     source = (Path(__file__).parents[2] / "contracts/src/libraries/StatementHash.sol").read_text(encoding="utf-8")
@@ -207,13 +163,13 @@ def test_compute_z_equals_python_when_points_vary(world: World) -> None:
     for who in (ORCHARD, POND, JUDGE):
         x, y = who.point
         z = world.members.functions.computeZ(x, y).call()
-        numbers = b"".join(n.to_bytes(32, "big") for n in (A, B, GX, GY, x, y))
+        numbers = b"".join(n.to_bytes(32, "big") for n in (A, B, *G, x, y))
         assert z == who.key_id == sm3(b"\x00\x80" + b"1234567812345678" + numbers) == PublicKey(x, y).key_id
 
 
 def test_compute_z_equals_python_when_words_are_extreme(world: World) -> None:
     for x, y in ((0, 0), (2**256 - 1, 2**256 - 1), (1, 2**255), (2**112 - 1, 2**144)):
-        numbers = b"".join(n.to_bytes(32, "big") for n in (A, B, GX, GY, x, y))
+        numbers = b"".join(n.to_bytes(32, "big") for n in (A, B, *G, x, y))
         expected = sm3(b"\x00\x80" + b"1234567812345678" + numbers)
         assert world.members.functions.computeZ(x, y).call() == expected
 
@@ -270,10 +226,8 @@ def test_key_is_refused_when_it_is_no_point_of_the_curve(world: World, operation
         (*NIST_P256_G,),
     ]
     for point in points:
-        if operation == 32:
-            asked = admission(NEWCOMER, x=point[0], y=point[1])
-        else:
-            asked = op(35, ORCHARD.id, *point, False)
+        admitted = admission(NEWCOMER, x=point[0], y=point[1])
+        asked = admitted if operation == 32 else op(35, ORCHARD.id, *point, False)
         assert world.refuses(AUTHORITY_6, [asked]) == ("MembersBadKey", *point)
 
 
@@ -287,9 +241,7 @@ NIST_P256_G = (
 @provokes("MembersBadKey")
 def test_key_is_refused_when_a_coordinate_is_a_reducible_alias(world: World) -> None:
     # x + p fits 256 bits only for x < 2^256 - p: look for a point of the curve with so small an x
-    small = next(x for x in range(1, 200) if pow(x**3 + A * x + B, (P - 1) // 2, P) == 1)
-    y = pow(small**3 + A * small + B, (P + 1) // 4, P)  # p = 3 mod 4
-    assert (y * y - (small**3 + A * small + B)) % P == 0
+    small, y = next(point for x in range(1, 200) if (point := lift(x)))
     refusal = world.refuses(AUTHORITY_6, [admission(NEWCOMER, x=small + P, y=y)])
     assert refusal == ("MembersBadKey", small + P, y)
     world.submit(AUTHORITY_6, [admission(NEWCOMER, x=small, y=y)])
@@ -324,128 +276,6 @@ def test_add_key_refuses_when_member_unknown_or_author_may_not(world: World) -> 
     assert world.refuses(POND, asked) == ("MembersMissingRole", POND.id, AUTHORITY)
 
 
-# ---------------------------------------------------------------------------------------------- standing and roles
-
-
-def test_standing_changes_and_says_so_when_authority_signs(world: World) -> None:
-    for standing in (SUSPENDED, ACTIVE, RETIRED):
-        signed = world.sign(AUTHORITY_6, [op(33, POND.id, standing)])
-        receipt = world.send(signed)
-        facts = {"memberId": POND.id, "by": AUTHORITY_6.id, "submissionId": signed.submission_id}
-        assert world.events(receipt)[1:] == [("StandingChanged", {**facts, "standing": standing})]
-        assert world.member(POND.id)["standing"] == standing
-
-
-def test_roles_change_and_say_so_when_authority_signs(world: World) -> None:
-    signed = world.sign(AUTHORITY_6, [op(34, SHOP.id, PRODUCER)])
-    receipt = world.send(signed)
-    facts = {"memberId": SHOP.id, "by": AUTHORITY_6.id, "submissionId": signed.submission_id, "roles": PRODUCER}
-    assert world.events(receipt)[1:] == [("RolesChanged", facts)]
-    assert world.member(SHOP.id)["roles"] == PRODUCER
-
-
-@provokes("MembersUnknownStanding", "MembersStandingUnchanged", "MembersUnknown")
-def test_set_standing_refuses_when_it_says_nothing(world: World) -> None:
-    for standing in (0, 4, 255):
-        assert world.refuses(AUTHORITY_6, [op(33, POND.id, standing)]) == ("MembersUnknownStanding", standing)
-    refusal = world.refuses(AUTHORITY_6, [op(33, POND.id, ACTIVE)])
-    assert refusal == ("MembersStandingUnchanged", POND.id, ACTIVE)
-    assert world.refuses(AUTHORITY_6, [op(33, NEWCOMER.id, 2)]) == ("MembersUnknown", NEWCOMER.id)
-
-
-@provokes("MembersUnknownRoles", "MembersRolesUnchanged", "MembersUnknown")
-def test_set_roles_refuses_when_it_says_nothing(world: World) -> None:
-    for roles in (0, 1 << 20, 1 << 31):
-        assert world.refuses(AUTHORITY_6, [op(34, POND.id, roles)]) == ("MembersUnknownRoles", roles)
-    refusal = world.refuses(AUTHORITY_6, [op(34, POND.id, POND.roles)])
-    assert refusal == ("MembersRolesUnchanged", POND.id, POND.roles)
-    assert world.refuses(AUTHORITY_6, [op(34, NEWCOMER.id, 2)]) == ("MembersUnknown", NEWCOMER.id)
-
-
-@provokes("MembersOtherZone", "MembersMissingRole")
-@pytest.mark.parametrize("asked", [op(33, POND.id, 2), op(34, POND.id, 1)], ids=["standing", "roles"])
-def test_changes_are_refused_when_author_does_not_govern(world: World, asked: tuple[int, bytes]) -> None:
-    assert world.refuses(AUTHORITY_2, [asked]) == ("MembersOtherZone", POND.id, 6, 2)
-    assert world.refuses(POND, [asked]) == ("MembersMissingRole", POND.id, AUTHORITY)
-
-
-@provokes("MembersRetired")
-def test_nothing_changes_any_more_when_member_has_retired(world: World) -> None:
-    world.submit(AUTHORITY_6, [op(33, POND.id, RETIRED)])
-    for asked in (
-        op(33, POND.id, ACTIVE),
-        op(34, POND.id, PRODUCER),
-        op(35, POND.id, *NEWCOMER.point, False),
-        op(36, POND.key_id),
-    ):
-        assert world.refuses(AUTHORITY_6, [asked]) == ("MembersRetired", POND.id)
-
-
-# ---------------------------------------------------------------------------------------------- the last authority
-
-
-@provokes("MembersLastAuthority")
-@pytest.mark.parametrize(
-    "asked",
-    [
-        op(33, AUTHORITY_6.id, SUSPENDED),
-        op(33, AUTHORITY_6.id, RETIRED),
-        op(34, AUTHORITY_6.id, PRODUCER),
-        op(36, AUTHORITY_6.key_id),
-    ],
-    ids=["suspend", "retire", "roles", "key"],
-)
-def test_last_authority_of_zone_stays_when_it_would_remove_itself(world: World, asked: tuple[int, bytes]) -> None:
-    assert world.refuses(AUTHORITY_6, [asked]) == ("MembersLastAuthority", AUTHORITY_6.id, 6)
-
-
-@provokes("MembersLastAuthority")
-def test_authority_may_leave_when_another_stays(world: World) -> None:
-    world.submit(AUTHORITY_6, [admission(DEPUTY)])
-    assert world.members.functions.authorities(6).call() == 2
-    world.submit(AUTHORITY_6, [op(33, AUTHORITY_6.id, RETIRED)])
-    assert world.members.functions.authorities(6).call() == 1
-    refusal = world.refuses(DEPUTY, [op(33, DEPUTY.id, SUSPENDED)])
-    assert refusal == ("MembersLastAuthority", DEPUTY.id, 6)
-    world.submit(DEPUTY, [admission(NEWCOMER)])
-
-
-@provokes("MembersLastAuthority")
-def test_authority_without_usable_key_does_not_count_when_the_other_leaves(world: World) -> None:
-    world.submit(AUTHORITY_6, [admission(DEPUTY)])
-    world.submit(AUTHORITY_6, [op(36, DEPUTY.key_id)])
-    assert world.members.functions.authorities(6).call() == 1
-    refusal = world.refuses(AUTHORITY_6, [op(33, AUTHORITY_6.id, SUSPENDED)])
-    assert refusal == ("MembersLastAuthority", AUTHORITY_6.id, 6)
-    world.submit(AUTHORITY_6, [op(35, DEPUTY.id, *DEPUTY.with_key(99).point, False)])
-    world.submit(AUTHORITY_6, [op(33, AUTHORITY_6.id, SUSPENDED)])
-
-
-def test_authority_may_change_its_key_when_the_new_one_comes_first(world: World) -> None:
-    successor = AUTHORITY_6.with_key(77)
-    world.submit(AUTHORITY_6, [op(35, AUTHORITY_6.id, *successor.point, False), op(36, AUTHORITY_6.key_id)])
-    world.submit(successor, [admission(NEWCOMER)])
-
-
-def test_authorities_are_counted_when_roles_come_and_go(world: World) -> None:
-    count = world.members.functions.authorities(6)
-    world.submit(AUTHORITY_6, [op(34, POND.id, POND.roles | AUTHORITY)])
-    assert count.call() == 2
-    world.submit(POND, [op(33, AUTHORITY_6.id, SUSPENDED)])
-    assert count.call() == 1
-    world.submit(POND, [op(33, AUTHORITY_6.id, ACTIVE)])
-    assert count.call() == 2
-    world.submit(AUTHORITY_6, [op(34, POND.id, POND.roles)])
-    assert count.call() == 1
-
-
-@provokes("MembersNotActive")
-def test_authority_cannot_go_on_when_it_suspended_itself_in_the_same_action(world: World) -> None:
-    world.submit(AUTHORITY_6, [admission(DEPUTY)])
-    refusal = world.refuses(AUTHORITY_6, [op(33, AUTHORITY_6.id, SUSPENDED), admission(NEWCOMER)])
-    assert refusal == ("MembersNotActive", AUTHORITY_6.id, SUSPENDED)
-
-
 # -------------------------------------------------------------------------------------------------------- the door
 
 
@@ -471,4 +301,3 @@ def test_members_refuse_when_caller_is_not_submissions(world: World, function: s
 def test_require_active_refuses_when_member_is_unknown(world: World) -> None:
     refusal = world.revert_of(world.members.functions.requireActive(NEWCOMER.id))
     assert refusal == ("MembersUnknown", NEWCOMER.id)
-

@@ -9,8 +9,6 @@ import pytest
 from contract_world import (
     AUTHORITY_6,
     GAS_LIMIT,
-    LENDER,
-    MEMBERS,
     NOBODY,
     ORCHARD,
     POND,
@@ -23,10 +21,8 @@ from contract_world import (
     meta_bytes,
     op,
     provokes,
-    record_match,
     register_lot,
 )
-from eth_abi import encode
 
 from ledger.crypto.sm3 import sm3
 from ledger.domain import action as ledger_action
@@ -357,130 +353,3 @@ def test_submit_fits_a_block_when_lots_are_as_many_as_allowed(world: World) -> N
         world.submit(ORCHARD, [register_lot(lot) for lot in part], entries(*part))
     receipt = world.submit(ORCHARD, [], entries(*lots))
     assert receipt["gasUsed"] < 8_000_000
-
-
-# ------------------------------------------------------------------------------------------------------ operations
-
-
-@provokes("SubmissionsUnknownOperation")
-@pytest.mark.parametrize("kind", [0, 4, 15, 18, 31, 37, 255])
-def test_submit_refuses_when_operation_is_unknown(world: World, kind: int) -> None:
-    assert world.refuses(AUTHORITY_6, [(kind, b"")]) == ("SubmissionsUnknownOperation", kind)
-
-
-WELL_FORMED = [
-    register_lot(LOT),
-    register_lot(LOT, parents=[(OTHER, 1), (LOT, 2)]),
-    op(2, LOT, OTHER),
-    op(3, LOT, 2),
-    op(16, 1, LOT),
-    record_match(LOT, [LOT] * 4),
-    record_match(LOT, [LOT] * 4, lines=[(OTHER, 1)]),
-    op(32, LOT, 1, 6, 1, 2, True),
-    op(33, LOT, 2),
-    op(34, LOT, 2),
-    op(35, LOT, 1, 2, False),
-    op(36, LOT),
-]
-# word index → what is out of range there
-OUT_OF_RANGE = {
-    1: {2: 2**128, 3: 256, 4: 0x80, 5: 2**255},
-    3: {1: 256},
-    16: {0: 256},
-    17: {5: 256, 6: 2**32, 8: 0x100, 9: 2**255},
-    32: {1: 2**32, 2: 256, 5: 2},
-    33: {1: 2**256 - 1},
-    34: {1: 2**32},
-    35: {3: 2},
-}
-
-
-@provokes("SubmissionsMalformedOperation")
-@pytest.mark.parametrize("operation", WELL_FORMED, ids=lambda operation: f"{operation[0]}-{len(operation[1])}")
-def test_submit_refuses_when_data_of_operation_has_another_length(
-    world: World, operation: tuple[int, bytes]
-) -> None:
-    kind, data = operation
-    for wrong in (data[:-32], data + b"\0", data + bytes(64)):
-        assert world.refuses(AUTHORITY_6, [(kind, wrong)]) == ("SubmissionsMalformedOperation", kind, wrong)
-
-
-@provokes("SubmissionsMalformedOperation")
-@pytest.mark.parametrize("kind", [1, 2, 17, 36])
-def test_submit_refuses_when_operation_has_no_data(world: World, kind: int) -> None:
-    assert world.refuses(AUTHORITY_6, [(kind, b"")]) == ("SubmissionsMalformedOperation", kind, b"")
-
-
-@provokes("SubmissionsMalformedOperation")
-@pytest.mark.parametrize("kind", OUT_OF_RANGE)
-def test_submit_refuses_when_number_of_operation_is_out_of_range(world: World, kind: int) -> None:
-    data = next(data for other, data in WELL_FORMED if other == kind)
-    for word, value in OUT_OF_RANGE[kind].items():
-        wrong = data[: 32 * word] + encode(["uint256"], [value]) + data[32 * word + 32 :]
-        assert wrong != data
-        assert world.refuses(AUTHORITY_6, [(kind, wrong)]) == ("SubmissionsMalformedOperation", kind, wrong)
-
-
-@provokes("SubmissionsMalformedOperation")
-def test_submit_refuses_when_a_quantity_in_an_array_is_out_of_range(world: World) -> None:
-    for kind, data in (register_lot(LOT, parents=[(OTHER, 1)]), record_match(LOT, [LOT] * 4, lines=[(OTHER, 1)])):
-        wrong = data[:-32] + encode(["uint256"], [2**128])
-        assert world.refuses(AUTHORITY_6, [(kind, wrong)]) == ("SubmissionsMalformedOperation", kind, wrong)
-
-
-def test_submit_registers_before_entries_and_entries_before_the_rest_when_mixed(world: World) -> None:
-    operations = [op(2, LOT, POND.id), register_lot(LOT)]
-    receipt = world.submit(ORCHARD, operations, entries(LOT))
-    assert [name for name, _ in world.events(receipt)] == [
-        "Accepted",
-        "LotRegistered",
-        "LotExtended",
-        "LotTransferred",
-    ]
-    assert world.lot(LOT)["custodian"] == POND.id
-
-
-def test_submit_undoes_everything_when_its_last_operation_is_refused(world: World) -> None:
-    signed = world.sign(ORCHARD, [register_lot(LOT), op(2, LOT, POND.id), op(2, LOT, LENDER.id)], entries(LOT), nonce=8)
-    sent = world.submissions.functions.submit(*signed.arguments).transact({"gas": GAS_LIMIT})
-    assert world.chain.receipt(sent)["status"] == 0
-    assert world.lot(LOT)["registeredAt"] == 0
-    assert world.submissions.functions.submissionOf(ORCHARD.key_id, 8).call() == NOBODY
-
-
-# ------------------------------------------------------------------------------------------------------- deployment
-
-
-@provokes("SubmissionsMiswired")
-@pytest.mark.parametrize("position", range(5))
-def test_construction_refuses_when_a_part_does_not_point_back(world: World, position: int) -> None:
-    elsewhere = world.chain.deploy("SM3Hasher")  # another contract, which answers none of the questions
-    hasher, nowhere = world.hasher.address, world.chain.accounts[3]
-    authorities = [(AUTHORITY_6.id, 6, *AUTHORITY_6.point)]
-    door = world.predicted(4)
-    parts = [
-        hasher,
-        world.verifier.address,
-        world.chain.deploy("Members", door, hasher, authorities).address,
-        world.chain.deploy("Lots", door).address,
-        world.chain.deploy("Trades", door).address,
-    ]
-    stray = world.chain.deploy(("Lots", "Lots", "Members", "Lots", "Trades")[position], *_stray(world, position))
-    wrong = {0: elsewhere.address, 1: nowhere}.get(position, stray.address)
-    culprit = parts[2] if position == 0 else wrong
-    attempt = [*parts[:position], wrong, *parts[position + 1 :]]
-    assert world.creation_revert("Submissions", *attempt) == ("SubmissionsMiswired", culprit.lower())
-    deployed = world.chain.deploy("Submissions", *parts)
-    assert deployed.address == door
-
-
-def _stray(world: World, position: int) -> tuple[object, ...]:
-    nowhere = world.chain.accounts[3]
-    if position == 2:
-        return nowhere, world.hasher.address, [(AUTHORITY_6.id, 6, *AUTHORITY_6.point)]
-    return (nowhere,)
-
-
-def test_set_up_admits_every_actor_when_the_world_is_built(world: World) -> None:
-    for member in MEMBERS:
-        assert world.member(member.id)["roles"] == member.roles
