@@ -56,6 +56,13 @@ class ReadModel:
         """The read model in a file or database URL; `":memory:"` for one that nobody else sees."""
         return cls(open_engine(target, read_only=read_only, durable=False), read_only=read_only)
 
+    @classmethod
+    def inspect(cls, target: str | Path) -> ReadModel:
+        """The read model as it is, for an audit: nothing is created, dropped or repaired. For reading only."""
+        model = cls.__new__(cls)
+        model.engine = open_engine(target, read_only=True, durable=False)
+        return model
+
     def clear(self) -> None:
         """Forget everything; `version` goes on counting, so that no cache takes old answers for new ones."""
         with writing(self.engine) as connection:

@@ -65,7 +65,7 @@ def prove(root: bytes, key: bytes, proof: Sequence[bytes], field: str = "proof")
             if used and len(raw) < 32:
                 raise Malformed("a node below 32 bytes is referred to by hash", field=f"{field}/{used}")
             used += 1
-        step, nibbles = _descend(node, nibbles, f"{field}/{max(used - 1, 0)}")
+        step, nibbles = descend(node, nibbles, f"{field}/{max(used - 1, 0)}")
         if isinstance(step, Value):
             if used != len(proof):
                 raise VerificationFailed(f"{len(proof) - used} nodes of the proof are not needed", field=field)
@@ -80,7 +80,8 @@ class Value:
     data: bytes | None
 
 
-def _descend(node: list[Item], nibbles: bytes, field: str) -> tuple[Item | Value, bytes]:
+def descend(node: list[Item], nibbles: bytes, field: str) -> tuple[Item | Value, bytes]:
+    """One step from `node` along `nibbles`: the child and what is left of the way, or the Value at its end."""
     if len(node) == 17:
         if not nibbles:
             value = as_bytes(node[16], field)

@@ -80,7 +80,7 @@ class TradeRegister:
     def add(self, connection: Connection, records: Iterable[Record]) -> None:
         """Enter the trade documents among `records`; raises Conflict for a second document of one business key."""
         for record in records:
-            tags = self._tags(record.kind, record.payload)
+            tags = self.tags(record.kind, record.payload)
             if tags is None:
                 continue
             order_tag, waybill_tag = tags
@@ -101,7 +101,8 @@ class TradeRegister:
                 )
             )
 
-    def _tags(self, kind: str, payload: Mapping[str, Any]) -> tuple[bytes | None, bytes | None] | None:
+    def tags(self, kind: str, payload: Mapping[str, Any]) -> tuple[bytes | None, bytes | None] | None:
+        """(order tag, waybill tag) under which a record is entered; None for a kind that is not entered."""
         head = payload.get("head")
         if kind == "trade.link":
             return self.order_tag(payload["ebcCode"], payload["orderNo"]), None
@@ -124,7 +125,7 @@ class TradeRegister:
         """Lists whose trade may have changed because of `records`, in order of arrival."""
         tags: set[bytes] = set()
         for record in records:
-            for tag in self._tags(record.kind, record.payload) or ():
+            for tag in self.tags(record.kind, record.payload) or ():
                 if tag is not None:
                     tags.add(tag)
         if not tags:

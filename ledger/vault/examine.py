@@ -16,15 +16,16 @@ from sqlalchemy import Connection, RowMapping, Select, Table, select
 from ledger.errors import BadCiphertext, OriginSealError
 from ledger.vault import codec
 from ledger.vault.engine import lenient_text, reading, structural_defects
+from ledger.vault.reader import VaultReader
 from ledger.vault.sealing import Sealer
-from ledger.vault.store import KEY_CHECK, Vault
+from ledger.vault.store import KEY_CHECK
 from ledger.vault.tables import checkpoints, evidence, records, settings, submissions
 from ledger.vault.values import Damage, StoredSubmission, UnreadableRecord
 
 _CHUNK = 500
 
 
-def examine(vault: Vault) -> Iterator[Damage]:
+def examine(vault: VaultReader) -> Iterator[Damage]:
     """Every row that is not what was written, as it is found. Raises StorageUnavailable when it cannot be read."""
     sealer = vault.sealer
     with reading(vault.engine) as connection, lenient_text(connection):
