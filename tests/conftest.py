@@ -1,0 +1,41 @@
+"""Fixtures that need a whole ledger: a small one per test, and the demonstration seeded once per run."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.small_ledger import SmallLedger, found_small
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[SmallLedger]:
+    """A founded ledger with one authority, one producer and nothing else; open, closed afterwards."""
+    made = found_small(tmp_path / "data")
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture(scope="session")
+def demo_master(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The demonstration's data folder, seeded once for all parallel workers. Copy it before changing it."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+    data = root / "demo-master"
+    with (root / "demo-master.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (data / "keys" / "seeded").exists():
+            from ledger.services.demo.seed import seed
+
+            seed(data)
+    return data
+
+
+@pytest.fixture
+def demo_data(demo_master: Path, tmp_path: Path) -> Path:
+    """A copy of the demonstration's data folder that a test may change."""
+    return Path(shutil.copytree(demo_master, tmp_path / "demo"))
