@@ -32,6 +32,7 @@ STATUS: dict[type[errors.OriginSealError], int] = {
     errors.TooLarge: 413,
     errors.RateLimited: 429,
     errors.RevertedOnChain: 409,
+    errors.RpcError: 502,
     errors.Untrusted: 400,
     errors.Malformed: 400,
     errors.NotCanonical: 400,
@@ -49,6 +50,10 @@ GENERIC = {
     500: (
         "Something went wrong on our side. Nothing acknowledged is lost; quote the reference if you report it.",
         "服务器内部出错。已确认的提交不会丢失;反馈时请附上编号。",
+    ),
+    502: (
+        "The chain engine did not accept a request of ours. Please try again in a moment.",
+        "区块链引擎没有接受本站的请求,请稍后再试。",
     ),
     503: (
         "The service cannot answer this right now. Please try again in a moment.",
