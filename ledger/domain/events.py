@@ -114,7 +114,7 @@ def lots_of_event(payload: Any) -> tuple[tuple[str, str], ...]:
 
 def parse_document(document: Any) -> tuple[dict[str, Any], ...]:
     """The events of an EPCISDocument (or of a bare event). Raises Malformed; the events themselves are not checked."""
-    if isinstance(document, dict) and document.get("type") in _TYPES:
+    if isinstance(document, dict) and isinstance(document.get("type"), str) and document["type"] in _TYPES:
         return (document,)
     fields = Node(document).object(
         ("type", "schemaVersion", "epcisBody"),
