@@ -14,12 +14,14 @@ from typing import Any
 
 from ledger.documents.disclosure import public_payload
 from ledger.domain.events import parse_event
-from ledger.domain.gs1 import parse_code
-from ledger.domain.ids import lot_id, member_id
+from ledger.domain.gs1 import parse_code, parse_gtin
+from ledger.domain.ids import lot_id
+from ledger.domain.members import member_id
 from ledger.domain.origin import parse_origin
 from ledger.domain.quantity import Quantity
 from ledger.errors import Malformed
 
+GTIN_DIGITS = 14
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -68,10 +70,10 @@ def lot_names(payload: Mapping[str, Any], wanted: bytes) -> LotNames:
     """The names in a lot.origin payload, provided that it is the origin of the lot with id `wanted`."""
     gtin, lot = payload.get("gtin"), payload.get("lot")
     try:
-        named = lot_id(str(gtin), parse_code(lot, "lot code", "/lot"))
+        named = lot_id(str(parse_gtin(gtin)), parse_code(lot, "lot code", "/lot"))
     except Malformed:
         return LotNames()
-    if named != wanted:
+    if named != wanted or len(_text(gtin)) != GTIN_DIGITS:
         return LotNames()
     product, quantity = _object(payload.get("product")), _object(payload.get("quantity"))
     name, variety = _object(product.get("name")), _object(product.get("variety"))
@@ -104,7 +106,7 @@ def member_names(payload: Mapping[str, Any]) -> MemberNames | None:
     name = _object(payload.get("name"))
     try:
         return MemberNames(member_id(uscc), uscc, _text(name.get("zh")), _text(name.get("en")))
-    except (Malformed, UnicodeEncodeError):
+    except Malformed:
         return None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Integer, Select, Table, bindparam, func, select
 
 from ledger.index import tables as t
 
@@ -79,7 +79,7 @@ TRADE_LOTS = (
 def _listing(table: Table, *, zone: bool = False) -> Select[Any]:
     query = select(table).where(table.c.position < bindparam("before"))
     query = query.where(table.c.zone == bindparam("zone")) if zone else query
-    return query.order_by(table.c.position.desc()).limit(bindparam("limit"))
+    return query.order_by(table.c.position.desc()).limit(bindparam("limit", type_=Integer))
 
 
 LOTS = _listing(t.lots)
