@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ledger", deadline=None)  # a busy machine is not a failure
+settings.load_profile("ledger")
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 

@@ -44,7 +44,7 @@ def test_sm2_equals_the_published_vector(vectors: Any) -> None:
     evidence = public.verify(message, bytes.fromhex(case["signature"]))
     assert (evidence.key, evidence.e.hex(), evidence.signature.hex()) == (public, case["e"], case["signature"])
     e, k = int(case["e"], 16), int(case["k"], 16)
-    assert "%064x%064x" % oracle.sign_digest(int(case["d"], 16), e, k) == case["signature"]
+    assert "{:064x}{:064x}".format(*oracle.sign_digest(int(case["d"], 16), e, k)) == case["signature"]
 
 
 @pytest.mark.parametrize("path", [by_evp, by_table])
