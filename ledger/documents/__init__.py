@@ -1,0 +1,1 @@
+"""What members say, as bytes: canonical forms, commitments, submissions, customs messages and matching rules."""
