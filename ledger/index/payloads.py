@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.documents.disclosure import public_payload
-from ledger.domain.events import parse_event
 from ledger.domain.gs1 import parse_code, parse_gtin
 from ledger.domain.ids import lot_id
 from ledger.domain.members import member_id
-from ledger.domain.origin import parse_origin
 from ledger.domain.quantity import Quantity
 from ledger.errors import Malformed
 

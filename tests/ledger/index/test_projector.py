@@ -375,7 +375,26 @@ def test_profile_names_nobody_when_its_code_is_wrong(payload: dict[str, Any]) ->
 def test_facts_are_empty_when_an_event_breaks_its_rules() -> None:
     found = public_record("epcis.event", {"type": "ObjectEvent", "eventTime": "yesterday"})
     assert (found.event_time, found.biz_step, found.withheld) == (None, None, 0)
+    odd = {"bizStep": ["x"], "disposition": "no such word", "bizLocation": [], "readPoint": {"id": 4}, "eventTime": {}}
+    found_odd = public_record("epcis.event", odd)
+    assert (found_odd.biz_step, found_odd.disposition, found_odd.place, found_odd.event_time) == (None,) * 4
     assert found.payload == {"type": "ObjectEvent", "eventTime": "yesterday"}
+
+
+def test_facts_are_those_of_the_strict_parsers_when_the_payload_is_valid() -> None:
+    from ledger.domain.events import parse_event
+    from ledger.domain.origin import parse_origin
+
+    strict, found = parse_event(event("L1")), public_record("epcis.event", event("L1"))
+    assert (found.event_time, found.biz_step) == (strict.event_time, strict.biz_step)
+    assert (found.disposition, found.place) == (strict.disposition, strict.place)
+    packed = {"packedAt": "2026-06-01T09:00:00+08:00"}
+    for payload in (
+        origin(AUTHOR, "L1", 5),
+        origin(AUTHOR, "L1", 5) | packed,
+        origin(AUTHOR, "L1", 5) | packed | {"site": origin(AUTHOR, "L1", 5)["site"] | {"kind": "packhouse"}},
+    ):
+        assert public_record("lot.origin", payload).event_time == parse_origin(payload).event_time
 
 
 @pytest.mark.parametrize("kind", ["trade.match", "trade.link", "ceb.303", "epcis.event"])
