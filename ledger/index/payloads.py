@@ -40,15 +40,35 @@ def public_record(kind: str, payload: dict[str, Any]) -> PublicRecord:
     """The public fields of a payload of this kind."""
     shown, withheld = public_payload(kind, payload)
     text = _encode(shown)
-    try:
-        if kind == "epcis.event":
-            event = parse_event(shown)
-            return PublicRecord(shown, text, withheld, event.event_time, event.biz_step, event.disposition, event.place)
-        if kind == "lot.origin":
-            return PublicRecord(shown, text, withheld, parse_origin(shown).event_time)
-    except Malformed:
-        pass
+    if kind == "epcis.event":
+        step, disposition = _word(shown.get("bizStep"), "bizstep"), _word(shown.get("disposition"), "disp")
+        return PublicRecord(shown, text, withheld, _moment(shown.get("eventTime")), step, disposition, _place(shown))
+    if kind == "lot.origin":
+        # As parse_origin: a packhouse's lot begins with packing, an orchard's or pond's with the harvest.
+        packed = _object(shown.get("site")).get("kind") == "packhouse"
+        first, second = ("packedAt", "harvestedAt") if packed else ("harvestedAt", "packedAt")
+        moment = _moment(shown.get(first))
+        return PublicRecord(shown, text, withheld, _moment(shown.get(second)) if moment is None else moment)
     return PublicRecord(shown, text, withheld)
+
+
+def _moment(value: Any) -> int | None:
+    try:
+        return Node(value).moment()
+    except Malformed:
+        return None
+
+
+def _word(value: Any, vocabulary: str) -> str | None:
+    return cbv.bare_word(value, vocabulary) if isinstance(value, str) else None
+
+
+def _place(event: Mapping[str, Any]) -> str | None:
+    for name in ("bizLocation", "readPoint"):
+        place = _object(event.get(name)).get("id")
+        if isinstance(place, str):
+            return place
+    return None
 
 
 @dataclass(frozen=True, slots=True)
