@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.documents.disclosure import public_payload
+from ledger.domain import cbv
 from ledger.domain.gs1 import parse_code, parse_gtin
 from ledger.domain.ids import lot_id
+from ledger.domain.jsonshape import Node
 from ledger.domain.members import member_id
 from ledger.domain.quantity import Quantity
 from ledger.errors import Malformed
