@@ -153,7 +153,7 @@ def test_nonsense_content_length_is_refused(value: str) -> None:
     scope = {"type": "http", "path": "/", "method": "POST", "client": None,
              "headers": [(b"content-length", value.encode())]}  # fmt: skip
     limits = Limits(app, Settings(read_rate=0, write_rate=0))
-    with pytest.raises(Exception, match="Content-Length|larger") as refused:
+    with pytest.raises(Exception, match=r"Content-Length|larger") as refused:
         asyncio.run(limits(scope, None, None))  # type: ignore[arg-type]
     assert refused.value.code in ("malformed", "too-large")  # type: ignore[attr-defined]
 

@@ -43,8 +43,8 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/01/{gtin}/10/{lot}", "/api/v1/lots/{gtin}/{lot}", "/api/v1/lots/{gtin}/{lot}/bundle", "/api/v1/trades/{trade_id}",
-     "/api/v1/submissions", "/customs/messages", "/epcis/capture", "/rpc", "/healthz", "/readyz", "/metrics"],
+    ["/01/{gtin}/10/{lot}", "/api/v1/lots/{gtin}/{lot}", "/api/v1/lots/{gtin}/{lot}/bundle",
+     "/api/v1/trades/{trade_id}", "/api/v1/submissions", "/customs/messages", "/epcis/capture", "/rpc", "/healthz", "/readyz", "/metrics"],
 )  # fmt: skip
 def test_document_names_every_path_that_outsiders_rely_on(document: dict[str, Any], path: str) -> None:
     assert path in document["paths"]
@@ -75,9 +75,7 @@ def test_answer_follows_its_schema(client: TestClient, document: dict[str, Any],
     validate(document, schema, client.get(url).json())
 
 
-def test_single_answers_follow_their_schemas(
-    client: TestClient, ledger: FakeLedger, document: dict[str, Any]
-) -> None:
+def test_single_answers_follow_their_schemas(client: TestClient, ledger: FakeLedger, document: dict[str, Any]) -> None:
     trade = next(iter(ledger.trades_))
     member = ledger.members_["yuepin"].id
     validate(document, "Trade", client.get(f"/api/v1/trades/{trade}").json())

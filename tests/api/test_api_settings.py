@@ -37,7 +37,9 @@ def test_bad_value_is_refused_with_the_variable_name() -> None:
         Settings.from_environment({"ORIGINSEAL_MAX_BODY": "many"})
 
 
-@pytest.mark.parametrize("url", ["trace.example", "ftp://x", "javascript:alert(1)", "https://x/?a=b", "https://x/#f", ""])
+@pytest.mark.parametrize(
+    "url", ["trace.example", "ftp://x", "javascript:alert(1)", "https://x/?a=b", "https://x/#f", ""]
+)
 def test_base_url_must_be_absolute_http(url: str) -> None:
     with pytest.raises(ValueError, match="base_url"):
         Settings(base_url=url)
