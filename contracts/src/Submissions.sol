@@ -63,11 +63,20 @@ contract Submissions is ISubmissions {
         external
         returns (bytes32 submissionId)
     {
+        _checkCarrier(keccak256(abi.encodeCall(this.submit, (keyId, action, meta, r, s))));
         uint64 nonce = _checkMeta(keyId, action.count, meta);
         _checkShape(action);
         Author memory author;
         (author, submissionId) = _authenticate(keyId, action, meta, nonce, r, s);
         _carryOut(author, submissionId, action);
+    }
+
+    /// @dev Whatever is accepted must stay readable: the input of a transaction sent here is the one encoding that every
+    ///   reader knows. A contract in between would hide it, so would data of a delegated account (EIP-7702), hence both
+    ///   conditions; tx.origin authorises nothing.
+    function _checkCarrier(bytes32 canonical) private view {
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert SubmissionsIndirect(msg.sender);
+        if (keccak256(msg.data) != canonical) revert SubmissionsNotCanonical(keccak256(msg.data), canonical);
     }
 
     /// @dev Checks meta against the clock, the action and the key's used nonces.

@@ -213,6 +213,11 @@ def decode_revert(data: bytes) -> tuple[Any, ...]:
     return (error["name"], *decode([i["type"] for i in error["inputs"]], data[4:]))
 
 
+def calldata(function: Any) -> bytes:
+    """The input of a transaction that calls a bound contract function."""
+    return bytes.fromhex(function._encode_transaction_data()[2:])
+
+
 class World:
     """The deployed contracts and how to use them."""
 
@@ -296,12 +301,16 @@ class World:
         """Signs and sends."""
         return self.send(self.sign(who, operations, lots, **more))
 
-    def simulate(self, data: bytes, to: str | None, *, sender: int = 0, time: int | None = None) -> Any:
+    def simulate(
+        self, data: bytes, to: str | None, *, sender: int = 0, time: int | None = None, sender_code: bytes = b""
+    ) -> Any:
         """Executes a call (or, without `to`, a creation) on top of the newest block and forgets it."""
         evm = self.chain.tester.backend.chain
         header = evm.get_block_by_header(evm.get_canonical_head()).header
         machine = evm.get_vm(at_header=header if time is None else header.copy(timestamp=time))
         account = bytes.fromhex(self.chain.accounts[sender][2:])
+        if sender_code:
+            machine.state.set_code(account, sender_code)
         transaction = machine.create_unsigned_transaction(
             nonce=machine.state.get_nonce(account),
             gas_price=10**10,
@@ -314,8 +323,11 @@ class World:
 
     def revert_of(self, function: Any, **how: Any) -> tuple[Any, ...]:
         """(name, argument …) of the custom error with which this call reverts; fails when it does not."""
-        data = bytes.fromhex(function._encode_transaction_data()[2:])
-        computation = self.simulate(data, function.address, **how)
+        return self.raw_revert(calldata(function), function.address, **how)
+
+    def raw_revert(self, data: bytes, to: str, **how: Any) -> tuple[Any, ...]:
+        """The custom error with which these bytes are answered."""
+        computation = self.simulate(data, to, **how)
         assert computation.is_error, "the call did not revert"
         return decode_revert(bytes(computation.output))
 

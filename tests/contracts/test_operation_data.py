@@ -12,6 +12,7 @@ from contract_world import (
     ORCHARD,
     POND,
     World,
+    calldata,
     entries,
     ident,
     op,
@@ -20,6 +21,7 @@ from contract_world import (
     register_lot,
 )
 from eth_abi import encode
+from eth_utils import keccak
 
 LOT, OTHER = ident("a lot"), ident("another lot")
 
@@ -109,6 +111,44 @@ def test_submit_undoes_everything_when_its_last_operation_is_refused(world: Worl
     assert world.chain.receipt(sent)["status"] == 0
     assert world.lot(LOT)["registeredAt"] == 0
     assert world.submissions.functions.submissionOf(ORCHARD.key_id, 8).call() == NOBODY
+
+
+# ------------------------------------------------------------------------------------------------------ the carrier
+
+
+@provokes("SubmissionsNotCanonical")
+def test_submit_refuses_when_calldata_is_not_the_canonical_encoding(world: World) -> None:
+    signed = world.sign(ORCHARD, [op(3, LOT, 2), op(36, OTHER)], entries(LOT))
+    canonical = calldata(world.submissions.functions.submit(*signed.arguments))
+    head, body = canonical[:4], canonical[4:]
+    words = [body[i : i + 32] for i in range(0, len(body), 32)]
+    shifted = [*words[:1], (6 * 32).to_bytes(32, "big"), *words[2:5], bytes(32), *words[5:]]  # a gap before the action
+    for variant in (canonical + b"\0", canonical + bytes(32), head + b"".join(shifted)):
+        refusal = world.raw_revert(variant, world.submissions.address)
+        assert refusal == ("SubmissionsNotCanonical", keccak(variant), keccak(canonical))
+
+
+@provokes("SubmissionsIndirect")
+def test_submit_refuses_when_a_contract_carries_the_action(world: World) -> None:
+    data = calldata(world.submissions.functions.submit(*world.sign(ORCHARD).arguments))
+    target = bytes.fromhex(world.submissions.address[2:])
+    # CALLDATACOPY everything, CALL the target with it, hand on what it answers
+    runtime = (
+        bytes.fromhex("36600060003760006000366000600073")
+        + target
+        + bytes.fromhex("5af13d600060003e6033573d6000fd5b3d6000f3")
+    )
+    creation = bytes.fromhex(f"60{len(runtime):02x}600c60003960{len(runtime):02x}6000f3") + runtime
+    forwarder = world.chain.deploy_code([], creation)
+    assert world.raw_revert(data, forwarder.address) == ("SubmissionsIndirect", forwarder.address.lower())
+
+
+@provokes("SubmissionsIndirect")
+def test_submit_refuses_when_sender_account_has_code(world: World) -> None:
+    data = calldata(world.submissions.functions.submit(*world.sign(ORCHARD).arguments))
+    delegated = b"\xef\x01\x00" + bytes.fromhex(world.hasher.address[2:])  # EIP-7702
+    refusal = world.raw_revert(data, world.submissions.address, sender_code=delegated)
+    assert refusal == ("SubmissionsIndirect", world.chain.accounts[0].lower())
 
 
 # ------------------------------------------------------------------------------------------------------- deployment

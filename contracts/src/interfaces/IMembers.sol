@@ -11,6 +11,7 @@ import {AdmitMember, AddKey} from "../types/Operations.sol";
 ///   Warning: one authority of a zone decides alone; there is no m-of-n and no delay here.
 ///   Warning: a suspended or retired member's past submissions stay valid, and reading is never restricted.
 ///   Warning: nothing here proves who a member is; the authority's admission record says so, off chain.
+///   Warning: nobody proves to hold the private key when a key is added; its first accepted submission shows that.
 ///   Warning: `custodial` is what the authority declared, it cannot be observed.
 interface IMembers {
     /// @notice A member. `since == 0` means that there is no such member.

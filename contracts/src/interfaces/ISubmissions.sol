@@ -9,7 +9,8 @@ import {Action} from "../types/Action.sol";
 ///   bytes. The digest e = SM3(Z ‖ message) is computed here from the key's stored midstate, never taken from the caller.
 ///   An accepted action is carried out completely or not at all: first its lot registrations in order, then its lot
 ///   entries, then its other operations in order.
-///   Warning: whoever sends the transaction is nobody here; anybody may carry a signed action to the contract.
+///   Warning: whoever sends the transaction is nobody here; anybody may carry a signed action to the contract, but only
+///   in a transaction of its own, in the canonical encoding: so the input of the transaction shows what was signed.
 ///   Warning: nonces are unordered: a late or lost submission blocks no other, and order is the order of blocks.
 ///   Warning: the contract never sees records, only their roots; that a root is made of well-formed records is
 ///   checked by whoever holds them.
@@ -27,6 +28,10 @@ interface ISubmissions {
 
     /// @notice Thrown on construction when `part` does not point back at this contract or is no contract at all.
     error SubmissionsMiswired(address part);
+    /// @notice Thrown when the caller is a contract or an account with code, whose transaction would hide the action.
+    error SubmissionsIndirect(address caller);
+    /// @notice Thrown when the calldata is not the canonical ABI encoding of its own content, byte for byte.
+    error SubmissionsNotCanonical(bytes32 calldataHash, bytes32 canonicalHash);
     /// @notice Thrown when (r, s) is not the key's signature of this action on this chain for this contract.
     error SubmissionsWrongSignature(bytes32 keyId, bytes32 e);
     /// @notice Thrown when the key has used the nonce, for `submissionId`.
