@@ -20,6 +20,7 @@ MAX_ITEMS = 1000  # entries of one list
 
 # RFC 3339 date-time with an explicit offset; seconds' fraction up to nanoseconds.
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
@@ -70,7 +71,7 @@ class Node:
             self.refuse("must not be blank")
         if len(value) > maximum:
             self.refuse(f"must have at most {maximum} characters")
-        if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        if _CONTROL.search(value):
             self.refuse("must not contain control characters")
         if pattern is not None and not pattern.match(value):
             self.refuse(f"is not {what or 'in the expected form'}")
@@ -128,4 +129,4 @@ class Node:
 
 
 def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    return key.replace("~", "~0").replace("/", "~1") if "/" in key or "~" in key else key

@@ -15,7 +15,7 @@ from ledger.crypto.digest import Digest
 from ledger.documents.matching.link import lots_of, parse_lines, parse_link
 from ledger.documents.statement import Record
 from ledger.domain import action as act
-from ledger.domain.events import lots_of_event, parse_event
+from ledger.domain.events import parse_event
 from ledger.domain.gs1 import parse_gtin, parse_lot_number
 from ledger.domain.jsonshape import Node
 from ledger.domain.lots import LotState, lot_id, parse_origin
@@ -68,8 +68,7 @@ def _origin(record: Record, payload: Mapping[str, Any]) -> Demand:
 
 
 def _event(record: Record, payload: Mapping[str, Any]) -> Demand:
-    parse_event(payload)
-    return Demand(sorted_lots([lot_id(gtin, lot) for gtin, lot in lots_of_event(payload)]))
+    return Demand(sorted_lots([lot_id(gtin, lot) for gtin, lot in parse_event(payload).lots]))
 
 
 def _profile(record: Record, payload: Mapping[str, Any]) -> Demand:
