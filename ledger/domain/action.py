@@ -131,9 +131,9 @@ class Action:
         )
 
     def check_shape(self) -> None:
-        """Raises Malformed when lots are not ascending and unique, or the action does nothing."""
-        if self.count == 0 and not self.operations:
-            raise Malformed("the action is empty", field="/action")
+        """Raises Malformed when lots are not ascending and unique, or the action has no record."""
+        if self.count == 0:
+            raise Malformed("the action has no record", field="/action")
         previous = b""
         for i, entry in enumerate(self.lots):
             if entry.lot_id <= previous:
