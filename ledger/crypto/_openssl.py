@@ -74,7 +74,7 @@ def _load() -> c.CDLL:
     with _lock:
         if _library is None and _refusal is None:
             refused = []
-            for path in _candidates():
+            for path in candidates():
                 try:
                     found = c.CDLL(path)
                     for name, (result, arguments) in _PROTOTYPES.items():
@@ -96,7 +96,7 @@ def _load() -> c.CDLL:
         return _library
 
 
-def _candidates() -> Iterator[str]:
+def candidates() -> Iterator[str]:
     """Paths to try, best first: what `hashlib` itself uses, then the system's versioned library."""
     try:
         import _hashlib  # the symbols of the libcrypto it was linked with are found through it
@@ -328,8 +328,7 @@ def _self_test(lib: c.CDLL) -> None:
     """Raise ValueError or BadKey unless `lib` computes the published vectors and refuses an altered one."""
     if lib.OpenSSL_version_num() < MINIMUM_VERSION:
         raise ValueError("older than OpenSSL 3.0")
-    if hashlib.new("sm3", b"abc").hexdigest() != _SM3_ABC:
-        raise ValueError("SM3 gives a wrong digest")
+    test_sm3()
     point, e, signature = published_vector()
     pair = _private_key(lib, PKCS8_PREFIX + bytes.fromhex(_VECTOR_KEY), None)
     if _spki_of(lib, pair) != SPKI_PREFIX + point:
@@ -341,6 +340,12 @@ def _self_test(lib: c.CDLL) -> None:
         raise ValueError("SM2 accepts a signature over another digest")
     if not _verifies(lib, public, e, _sign(lib, pair, e)):
         raise ValueError("SM2 refuses its own signature")
+
+
+def test_sm3() -> None:
+    """ValueError unless SM3 gives the published digest."""
+    if hashlib.new("sm3", b"abc").hexdigest() != _SM3_ABC:
+        raise ValueError("SM3 gives a wrong digest")
 
 
 def published_vector() -> tuple[bytes, bytes, bytes]:

@@ -1,21 +1,28 @@
-"""Verification for keys that come again: s·G and t·P from precomputed multiples, on OpenSSL's own curve arithmetic.
+"""Verification on OpenSSL's own curve arithmetic, with tables for keys that come again.
 
     R = s·G + t·P with t = (r + s) mod n ≠ 0;  valid if and only if (e + x_R) mod n = r     (GB/T 32918.2, 7.1)
 
-OpenSSL's EVP interface computes both products anew for each signature. Giving G and P a group each, of which they are
-the generator, lets `EC_GROUP_precompute_mult` tabulate their multiples (0.4 ms and about 70 KiB for each key): over
-twice as many verifications per second. It takes varying time, so it is for verifying only: everything is public here.
+A key seen for the first time needs no EVP_PKEY (0.3 ms to build) and none of EVP's start-up (10 ms). For a key that
+comes again, G and P get a group each, of which they are the generator, and `EC_GROUP_precompute_mult` tabulates their
+multiples (0.4 ms and about 70 KiB for each key): over twice as many verifications per second. It takes varying time,
+so it is for verifying only: everything here is public.
 
-Where a libcrypto lacks these functions, or fails the self-test, every key stays with EVP. Nothing here signs.
+Each way is self-tested before its first use; where a libcrypto lacks the functions, or fails, EVP does the work.
 """
 
 from __future__ import annotations
 
 import ctypes as c
 import threading
+from functools import partial
 
 from ledger.crypto import _openssl
 from ledger.errors import CryptoUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 USES_BEFORE_TABLE = 3  # building a table costs about as much as two verifications
@@ -47,13 +54,13 @@ _QUICK = {  # these take less than a microsecond: keeping the GIL costs less tha
 
 
 class Verifier:
-    """Verifies signatures of one public key: by EVP at first, from a table once the key has come a few times."""
+    """Verifies signatures of one public key: directly at first, from a table once the key has come a few times."""
 
     __slots__ = ("_key", "_point", "_table", "_uses")
 
     def __init__(self, point: bytes) -> None:
-        self._point = point
-        self._key = _openssl.public_key(point)
+        self._point = point  # on the curve: `sm2.PublicKey` has checked
+        self._key: _openssl.Key | None = None
         self._table: _Table | None = None
         self._uses = 0
 
@@ -62,18 +69,22 @@ class Verifier:
         table = self._table
         if table is not None:
             return table.verifies(e, signature)
+        curve = _curve()
+        if curve is None:
+            if self._key is None:
+                self._key = _openssl.public_key(self._point)
+            return _openssl.verifies(self._key, e, _openssl.der_of(signature))
         self._uses += 1
         if self._uses > USES_BEFORE_TABLE:
-            curve = _curve()
-            if curve is not None:
-                self._table = _Table(curve, self._point)
-                return self._table.verifies(e, signature)
-            self._uses = 0
-        return _openssl.verifies(self._key, e, _openssl.der_of(signature))
+            generator = _generator(curve)
+            if generator is not None:
+                self._table = table = _Table(generator, self._point)
+                return table.verifies(e, signature)
+        return curve.verifies(self._point, e, signature)
 
 
 class _Curve:
-    """The bound functions and the tabulated generator G."""
+    """The bound functions and the curve; verifies without tables."""
 
     def __init__(self, lib: c.CDLL) -> None:
         quick = c.PyDLL(lib._name, handle=lib._handle)
@@ -82,14 +93,26 @@ class _Curve:
                 function = getattr(library, name)
                 function.restype, function.argtypes = result, arguments
         self.lib, self.quick = lib, quick
+        self.multiply = lib.EC_POINT_mul
         self.zero = quick.BN_bin2bn(b"\0", 1, None)
         self.one = quick.BN_bin2bn(b"\1", 1, None)
         self.order = quick.BN_bin2bn(N.to_bytes(32, "big"), 32, None)
         self.group = quick.EC_GROUP_new_by_curve_name(_NID_SM2)
-        if not self.group or lib.EC_GROUP_precompute_mult(self.group, None) != 1:
-            raise ValueError("this libcrypto tabulates no multiples on sm2p256v1")
-        self.generator = quick.EC_GROUP_get0_generator(self.group)
+        if not self.group:
+            raise ValueError("this libcrypto has no curve sm2p256v1")
         self.scratch = _Scratch(self)
+
+    def verifies(self, point: bytes, e: bytes, signature: bytes) -> bool:
+        """One verification of a key that has no table."""
+        space = self.scratch.space
+        r, t = space.load(self, signature)
+        if t == 0:
+            return False
+        if self.quick.EC_POINT_oct2point(self.group, space.right, point, len(point), space.context) != 1:
+            raise space.failure(self)
+        if self.multiply(self.group, space.left, space.s, space.right, space.t, space.context) != 1:
+            raise space.failure(self)
+        return space.matches(self, e, r)
 
 
 class _Space:
@@ -112,20 +135,57 @@ class _Space:
             self._free_number(number)
         self._free_context(self.context)
 
+    def load(self, curve: _Curve, signature: bytes) -> tuple[int, int]:
+        """(r, t) with s and t loaded for OpenSSL; t = 0 stands for every signature that is out of range."""
+        r = int.from_bytes(signature[:32], "big")
+        s = int.from_bytes(signature[32:], "big")
+        t = (r + s) % N
+        if not (0 < r < N and 0 < s < N and t):
+            return r, 0
+        load = curve.quick.BN_bin2bn
+        if not (load(signature[32:], 32, self.s) and load(t.to_bytes(32, "big"), 32, self.t)):
+            raise self.failure(curve)
+        return r, t
+
+    def matches(self, curve: _Curve, e: bytes, r: int) -> bool:
+        """Whether (e + x) mod n = r for the point in `left`; never for the point at infinity."""
+        quick = curve.quick
+        affine = quick.EC_POINT_get_affine_coordinates(curve.group, self.left, self.x, None, self.context)
+        if affine != 1 or quick.BN_bn2binpad(self.x, self.out, 32) != 32:
+            quick.ERR_clear_error()
+            return False
+        return (int.from_bytes(e, "big") + int.from_bytes(self.out.raw, "big")) % N == r
+
+    def failure(self, curve: _Curve) -> CryptoUnavailable:
+        """What to raise when OpenSSL fails at something that only memory can make fail."""
+        curve.quick.ERR_clear_error()
+        return CryptoUnavailable("OpenSSL failed during an SM2 verification")
+
 
 class _Scratch(threading.local):
     def __init__(self, curve: _Curve) -> None:
         self.space = _Space(curve)
 
 
+class _Generator:
+    """The tabulated multiples of G."""
+
+    def __init__(self, curve: _Curve) -> None:
+        self.curve = curve
+        self.group = curve.quick.EC_GROUP_new_by_curve_name(_NID_SM2)
+        if not self.group or curve.lib.EC_GROUP_precompute_mult(self.group, None) != 1:
+            raise ValueError("this libcrypto tabulates no multiples on sm2p256v1")
+        self.point = curve.quick.EC_GROUP_get0_generator(self.group)
+
+
 class _Table:
     """The tabulated multiples of one public key P, in a group whose generator is P."""
 
-    __slots__ = ("_curve", "_free_group", "_free_point", "_group", "_point")
+    __slots__ = ("_free_group", "_free_point", "_generator", "_group", "_point")
 
-    def __init__(self, curve: _Curve, point: bytes) -> None:
-        quick = curve.quick
-        self._curve = curve
+    def __init__(self, generator: _Generator, point: bytes) -> None:
+        curve, quick = generator.curve, generator.curve.quick
+        self._generator = generator
         self._free_group, self._free_point = quick.EC_GROUP_free, quick.EC_POINT_free
         self._group = quick.EC_GROUP_new_by_curve_name(_NID_SM2)
         self._point = quick.EC_POINT_new(self._group)
@@ -143,57 +203,74 @@ class _Table:
         self._free_group(self._group)
 
     def verifies(self, e: bytes, signature: bytes) -> bool:
-        r = int.from_bytes(signature[:32], "big")
-        s = int.from_bytes(signature[32:], "big")
-        t = (r + s) % N
-        if not (0 < r < N and 0 < s < N and t):
+        """One verification from the tables."""
+        generator = self._generator
+        curve = generator.curve
+        space, multiply = curve.scratch.space, curve.multiply
+        r, t = space.load(curve, signature)
+        if t == 0:
             return False
-        curve = self._curve
-        quick, multiply, space = curve.quick, curve.lib.EC_POINT_mul, curve.scratch.space
         context, left, right = space.context, space.left, space.right
         # The zero multiple of another point steers OpenSSL to the tables: a lone product takes the secret-safe ladder.
         if not (
-            quick.BN_bin2bn(signature[32:], 32, space.s)
-            and quick.BN_bin2bn(t.to_bytes(32, "big"), 32, space.t)
-            and multiply(curve.group, left, space.s, curve.generator, curve.zero, context) == 1
+            multiply(generator.group, left, space.s, generator.point, curve.zero, context) == 1
             and multiply(self._group, right, space.t, self._point, curve.zero, context) == 1
-            and quick.EC_POINT_add(curve.group, left, left, right, context) == 1
+            and curve.quick.EC_POINT_add(curve.group, left, left, right, context) == 1
         ):
-            quick.ERR_clear_error()
-            raise CryptoUnavailable("OpenSSL failed during an SM2 verification")
-        if (
-            quick.EC_POINT_get_affine_coordinates(curve.group, left, space.x, None, context) != 1
-            or quick.BN_bn2binpad(space.x, space.out, 32) != 32
-        ):
-            quick.ERR_clear_error()
-            return False  # R is the point at infinity
-        return (int.from_bytes(e, "big") + int.from_bytes(space.out.raw, "big")) % N == r
+            raise space.failure(curve)
+        return space.matches(curve, e, r)
 
+
+# ------------------------------------------------------------------------------------------- binding and self-tests
 
 _lock = threading.Lock()
-_bound: _Curve | None = None
-_tried = False
+_UNTRIED = object()
+_bound: Any = _UNTRIED
+_tabulated: Any = _UNTRIED
 
 
 def _curve() -> _Curve | None:
-    """The tabulated curve, self-tested; None where this libcrypto cannot."""
-    global _bound, _tried
-    if not _tried:
+    """The curve, self-tested before anybody sees it; None where no libcrypto here has it."""
+    global _bound
+    if _bound is _UNTRIED:
         with _lock:
-            if not _tried:
+            if _bound is _UNTRIED:
+                _bound = _first_curve()
+    found: _Curve | None = _bound
+    return found
+
+
+def _first_curve() -> _Curve | None:
+    for path in _openssl.candidates():
+        try:
+            curve = _Curve(c.CDLL(path))
+            _test(partial(curve.verifies, _openssl.published_vector()[0]))
+            return curve
+        except (OSError, AttributeError, ValueError, CryptoUnavailable):
+            continue
+    return None
+
+
+def _generator(curve: _Curve) -> _Generator | None:
+    """The tabulated generator, after a table has passed the self-test; None where this libcrypto has no tables."""
+    global _tabulated
+    if _tabulated is _UNTRIED:
+        with _lock:
+            if _tabulated is _UNTRIED:
                 try:
-                    _bound = _tested(_Curve(_openssl.library()))
-                except (AttributeError, ValueError, CryptoUnavailable):
-                    _bound = None
-                _tried = True
-    return _bound
+                    generator = _Generator(curve)
+                    _test(_Table(generator, _openssl.published_vector()[0]).verifies)
+                    _tabulated = generator
+                except (ValueError, CryptoUnavailable):
+                    _tabulated = None
+    found: _Generator | None = _tabulated
+    return found
 
 
-def _tested(curve: _Curve) -> _Curve:
-    """`curve` after it has accepted the published signature and refused altered ones; ValueError otherwise."""
-    point, e, signature = _openssl.published_vector()
-    table = _Table(curve, point)
+def _test(verifies: Callable[[bytes, bytes], bool]) -> None:
+    """ValueError unless `verifies` accepts the published signature and refuses altered ones (GM/T 0003.5 A.2)."""
+    _openssl.test_sm3()
+    _, e, signature = _openssl.published_vector()
     changed = signature[:40] + bytes((signature[40] ^ 1,)) + signature[41:]
-    if not table.verifies(e, signature) or table.verifies(e[::-1], signature) or table.verifies(e, changed):
-        raise ValueError("the tables fail their self-test")
-    return curve
+    if not verifies(e, signature) or verifies(e[::-1], signature) or verifies(e, changed):
+        raise ValueError("SM2 verification fails its self-test")

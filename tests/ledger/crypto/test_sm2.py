@@ -26,11 +26,22 @@ def by_evp(point: bytes, e: bytes, signature: bytes) -> bool:
     return _openssl.verifies(_openssl.public_key(point), e, _openssl.der_of(signature))
 
 
-def by_table(point: bytes, e: bytes, signature: bytes) -> bool:
+def by_curve(point: bytes, e: bytes, signature: bytes) -> bool:
     curve = _tables._curve()
     if curve is None:
+        pytest.skip("this libcrypto gives no access to the curve")
+    return curve.verifies(point, e, signature)
+
+
+def by_table(point: bytes, e: bytes, signature: bytes) -> bool:
+    curve = _tables._curve()
+    generator = curve and _tables._generator(curve)
+    if generator is None:
         pytest.skip("this libcrypto tabulates no multiples")
-    return _tables._Table(curve, point).verifies(e, signature)
+    return _tables._Table(generator, point).verifies(e, signature)
+
+
+PATHS = [by_evp, by_curve, by_table]
 
 
 def test_sm2_equals_the_published_vector(vectors: Any) -> None:
@@ -47,7 +58,7 @@ def test_sm2_equals_the_published_vector(vectors: Any) -> None:
     assert "{:064x}{:064x}".format(*oracle.sign_digest(int(case["d"], 16), e, k)) == case["signature"]
 
 
-@pytest.mark.parametrize("path", [by_evp, by_table])
+@pytest.mark.parametrize("path", PATHS)
 def test_verification_agrees_with_the_oracle_when_the_case_is_crafted(path: Any, vectors: Any) -> None:
     cases = vectors("sm2/crafted.json")["vectors"]
     assert sum(case["wantErr"] is None for case in cases) >= 8
@@ -72,7 +83,7 @@ def test_public_key_refuses_what_the_vectors_refuse(vectors: Any) -> None:
                     key.verify_digest(e, signature)
 
 
-def test_both_paths_agree_when_signatures_are_random_and_one_bit_is_flipped() -> None:
+def test_all_paths_agree_when_signatures_are_random_and_one_bit_is_flipped() -> None:
     rng = random.Random(7)
     for _ in range(40):
         d, e = rng.randrange(1, sm2.N - 1), rng.getrandbits(256)
@@ -82,8 +93,8 @@ def test_both_paths_agree_when_signatures_are_random_and_one_bit_is_flipped() ->
         bit = rng.randrange(512)
         bad = (int.from_bytes(good, "big") ^ 1 << bit).to_bytes(64, "big")
         digest = e.to_bytes(32, "big")
-        assert by_evp(point, digest, good) and by_table(point, digest, good)
-        assert not by_evp(point, digest, bad) and not by_table(point, digest, bad)
+        for path in PATHS:
+            assert path(point, digest, good) and not path(point, digest, bad)
 
 
 @pytest.mark.parametrize("user_id", IDS, ids=len)
@@ -291,7 +302,7 @@ def unbound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unbound")
 def test_sm2_is_unavailable_when_no_library_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_openssl, "_candidates", lambda: iter(["/nonexistent/libcrypto.so"]))
+    monkeypatch.setattr(_openssl, "candidates", lambda: iter(["/nonexistent/libcrypto.so"]))
     for _ in range(2):  # the second time from memory, with the same message
         with pytest.raises(CryptoUnavailable) as caught:
             sm2.ensure_available()
@@ -315,17 +326,25 @@ def test_sm2_is_unavailable_when_every_signature_would_be_accepted(monkeypatch: 
     assert "another digest" in str(caught.value)
 
 
-def test_tables_are_left_alone_when_their_self_test_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tables, "_tried", False)
-    monkeypatch.setattr(_tables, "_bound", None)
-    monkeypatch.setattr(_tables._Table, "verifies", lambda *_: True)
-    assert _tables._curve() is None
+@pytest.mark.parametrize("broken", ["nothing", "table", "curve", "functions"])
+def test_verification_stays_right_when_a_faster_way_fails_its_self_test(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tables, "_bound", _tables._UNTRIED)
+    monkeypatch.setattr(_tables, "_tabulated", _tables._UNTRIED)
+    if broken == "table":
+        monkeypatch.setattr(_tables._Table, "verifies", lambda *_: True)
+    elif broken == "curve":
+        monkeypatch.setattr(_tables._Curve, "verifies", lambda *_: True)
+    elif broken == "functions":
+        monkeypatch.setitem(_tables._QUICK, "EC_POINT_no_such_function", (None, []))
     verifier = _tables.Verifier(KEY.public.point)
     e, signature = KEY.public.digest(MESSAGE), KEY.sign(MESSAGE)
     for _ in range(2 * _tables.USES_BEFORE_TABLE + 2):
         assert verifier.verifies(e, signature)
         assert not verifier.verifies(e[::-1], signature)
-    assert verifier._table is None
+    assert (verifier._table is not None) is (broken == "nothing")
+    assert (verifier._key is not None) is (broken in ("curve", "functions"))
 
 
 @pytest.mark.usefixtures("unbound")
