@@ -187,6 +187,7 @@ _PUBLIC: dict[str, tuple[tuple[str, ...], ...]] = {
         ("lines", "*", "gtin"),
         ("lines", "*", "lot"),
         ("lines", "*", "quantity", "**"),
+        ("lines", "*", "perUnit", "**"),
     ),
     # The outcome of every rule, never the two values it compared; `trade` is an opaque tag (HMAC-SM3).
     "trade.match": (
@@ -197,6 +198,7 @@ _PUBLIC: dict[str, tuple[tuple[str, ...], ...]] = {
         ("lines", "*", "gtin"),
         ("lines", "*", "lot"),
         ("lines", "*", "quantity", "**"),
+        ("lines", "*", "perUnit", "**"),
         ("rules", "*", "id"),
         ("rules", "*", "title_zh"),
         ("rules", "*", "title_en"),
