@@ -2,8 +2,8 @@
 
 Wall-clock figures of a shared machine move by an order of magnitude; CPU seconds of the same work repeat within a few
 per cent, and the ratio of two of them is what a goal can be set on. A floor is the bare operation that a metric is
-bound by. Floors are taken before and after the metrics; when the two differ by more than a tenth the machine was too
-restless, and the run says so.
+bound by. Floors are taken before and after every metric module, and its ratios use the mean of the two; when the
+takings of a run differ by more than a tenth the machine was too restless, and the run says so.
 """
 
 from __future__ import annotations
@@ -43,21 +43,26 @@ class Result:
 
 @dataclass(slots=True)
 class Floors:
-    """The floors of a run by name, per CPU second; each taken twice."""
+    """Every taking of the floors in a run, per CPU second, by name: before each metric module, and at the end."""
 
-    before: dict[str, float] = field(default_factory=dict)
-    after: dict[str, float] = field(default_factory=dict)
+    taken: list[dict[str, float]] = field(default_factory=list)
 
     def rate(self, name: str) -> float:
-        """The floor that metrics are compared with: taken just before them."""
-        return self.before[name]
+        """The floor that a metric measured now is compared with."""
+        return self.taken[-1][name]
+
+    def around(self, position: int, name: str) -> float:
+        """The mean of the floor before and after the metric module at `position`."""
+        return (self.taken[position][name] + self.taken[position + 1][name]) / 2
 
     def drift(self, name: str) -> float:
-        return abs(self.after[name] - self.before[name]) / self.before[name]
+        """How much the slowest taking is below the fastest."""
+        rates = [each[name] for each in self.taken]
+        return 1 - min(rates) / max(rates)
 
     @property
     def restless(self) -> list[str]:
-        return [name for name in self.after if self.drift(name) > RESTLESS]
+        return [name for name in self.taken[0] if self.drift(name) > RESTLESS]
 
 
 def cpu_rate(work: Callable[[], Any], count: int, rounds: int = ROUNDS) -> float:
