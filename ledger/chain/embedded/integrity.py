@@ -89,7 +89,7 @@ def _blocks(node: Node, execute: bool) -> Iterator[Damage]:
 def _repeats(node: Node, parent: Header, header: Header, transactions: list[object]) -> bool:
     db = NodeDB(NodeCache(node.store.node))
     try:
-        built = node.machine.build(parent, transactions, header.timestamp, db)
+        built = node.plain_machine().build(parent, transactions, header.timestamp, db)
     except KeyError:  # a state node is missing
         return False
     return bool(built.header.hash == header.hash)

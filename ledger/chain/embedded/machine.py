@@ -24,6 +24,7 @@ from eth.vm.spoof import SpoofTransaction
 from eth_utils import ValidationError, keccak
 from rlp.exceptions import DecodingError, DeserializationError, SerializationError
 
+from ledger.chain.embedded.interpreter import LedgerComputation
 from ledger.chain.embedded.nodes import NodeDB
 from ledger.chain.engine import BLOCK_FULL, EXECUTION_REVERTED, INVALID_PARAMS, SERVER_ERROR
 from ledger.errors import RpcError
@@ -82,8 +83,12 @@ class _Executor(ShanghaiTransactionExecutor):  # type: ignore[misc]
         self.vm_state.validate_transaction(transaction)
 
 
-class _State(ShanghaiState):  # type: ignore[misc]
+class _PlainState(ShanghaiState):  # type: ignore[misc]
     transaction_executor_class = _Executor
+
+
+class _State(_PlainState):
+    computation_class = LedgerComputation
 
 
 class _LedgerVM(ShanghaiVM):  # type: ignore[misc]  # py-evm ships no types
@@ -99,6 +104,10 @@ class _LedgerVM(ShanghaiVM):  # type: ignore[misc]  # py-evm ships no types
         """The receipt was made by this same VM one line earlier; its bloom is not looked at twice."""
 
 
+class _PlainVM(_LedgerVM):
+    _state_class = _PlainState
+
+
 class _Database:
     """The only part of py-evm's chain database that executing transactions touches."""
 
@@ -107,15 +116,19 @@ class _Database:
 
 
 class Machine:
-    """Executes blocks and calls for one chain id. `ancestors(hash)` yields a block's hash and its ancestors'."""
+    """Executes blocks and calls for one chain id. `ancestors(hash)` yields a block's hash and its ancestors'.
 
-    def __init__(self, chain_id: int, ancestors: Callable[[bytes], Iterator[bytes]]) -> None:
+    `plain` runs py-evm's own loop instead of the faster one, for audits and comparisons.
+    """
+
+    def __init__(self, chain_id: int, ancestors: Callable[[bytes], Iterator[bytes]], *, plain: bool = False) -> None:
+        self._vm_class = _PlainVM if plain else _LedgerVM
         self._context = ChainContext(chain_id)
         self.chain_id = chain_id
         self._ancestors = ancestors
 
     def _vm(self, header: Header, db: NodeDB) -> Any:
-        vm = _LedgerVM(header, _Database(db), self._context, None)
+        vm = self._vm_class(header, _Database(db), self._context, None)
         vm.ancestors = self._ancestors(header.parent_hash)
         return vm
 

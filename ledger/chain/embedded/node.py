@@ -124,6 +124,10 @@ class Node:
         with self._lock:
             self._store.close()
 
+    def plain_machine(self) -> Machine:
+        """A machine on py-evm's own instruction loop, for checking what the faster one did."""
+        return Machine(self.genesis.chain_id, self._ancestors, plain=True)
+
     @property
     def store(self) -> Store:
         """The rows, for audits and tests."""
