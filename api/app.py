@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from api import schemas
-from api.context import Context, get_language, request_id
+from api.context import Context, language_of, request_id
 from api.documented import problems
 from api.limits import Limits
 from api.negotiation import media_type
@@ -128,7 +128,7 @@ def _is_framework_422(operation: dict[str, Any]) -> bool:
 
 def _add_error_handlers(app: FastAPI, context: Context) -> None:
     def answer(request: Request, error: Exception) -> Response:
-        language, chosen = get_language(request)
+        language, chosen = language_of(request)
         problem = problem_of(error, language=language, instance=request_id(request))
         assert context.metrics is not None
         context.metrics.refusals.labels(problem.code).inc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ STATIC_TYPES = {
 }
 
 
+@cache
 def static_files() -> dict[str, Rendered]:
     """Every file of api/static, read once."""
     return {
@@ -33,28 +35,37 @@ def static_files() -> dict[str, Rendered]:
     }
 
 
+@cache
+def asset(name: str) -> str:
+    """The URL of a static file, changing with its content so that it may be kept for ever."""
+    digest = hashlib.blake2b(static_files()[name].body, digest_size=6).hexdigest()
+    return f"/static/{name}?v={digest}"
+
+
+@cache
+def environment() -> Environment:
+    """The template environment with every template compiled, so that no visitor waits for it."""
+    made = Environment(
+        loader=PackageLoader("api", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals.update(asset=asset, lot_path=wire.lot_path, iso=iso, zones=ZONES, languages=LANGUAGES, quote=quote)
+    for name in made.list_templates():
+        made.get_template(name)
+    return made
+
+
 class Pages:
-    """The template environment, with static files and their content-addressed URLs."""
+    """Renders templates for one deployment."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.static = static_files()
-        self._environment = Environment(
-            loader=PackageLoader("api", "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.globals.update(
-            asset=self.asset, lot_path=wire.lot_path, iso=iso, zones=ZONES, languages=LANGUAGES, quote=quote
-        )
-
-    def asset(self, name: str) -> str:
-        """The URL of a static file, changing with its content so that it may be kept for ever."""
-        digest = hashlib.blake2b(self.static[name].body, digest_size=6).hexdigest()
-        return f"/static/{name}?v={digest}"
+        self._environment = environment()
 
     def render(
         self, template: str, language: str, chosen: bool, path: str, *, query: str = "", **values: Any
