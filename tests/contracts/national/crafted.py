@@ -1,9 +1,9 @@
 """SM2 verification cases made to fail, or to hold, for exactly one reason; deterministic, judged by plain integers.
 
-`cases()` is the content of tests/vectors/sm2/verifier_cases.json, which is committed so that other implementations can be run
-on it without this code: `python tests/contracts/national/crafted.py` writes it. A case whose e is "solved" satisfies
-the verification equation and is invalid only because of the rule that its name gives; an arbitrary e would not test
-that rule.
+`cases()` is the content of tests/vectors/sm2/verifier_cases.json, which is committed so that other implementations can
+be run on it without this code: `python tests/contracts/national/crafted.py` writes it. A case whose e is "solved"
+satisfies the verification equation and is invalid only because of the rule that its name gives; an arbitrary e would
+not test that rule.
 """
 
 from __future__ import annotations
