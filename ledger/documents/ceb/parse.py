@@ -229,6 +229,8 @@ class _Reader:
             self.defects.append(defect("missing-mandatory", path, name=self.schema.list, zh="商品表体"))
         for i, line in enumerate(lines, 1):
             value = line.get("gnum", "")
+            if not value.isascii() or not value.isdigit():
+                return  # already named as missing or not a number
             if value != str(i) and value.lstrip("0") != str(i):
                 where = f"{path}/{self.schema.list}[{i}]/gnum"
                 self.defects.append(defect("gnum-sequence", where, position=i, value=value[:20]))

@@ -44,6 +44,7 @@ class FieldSpec:
     optional: bool
     default: str | None
     collapse: bool
+    fixed: str | None
     check: dict[str, Any] | None = field(compare=False)
     accepts: Callable[[str], bool] = field(compare=False)
 
@@ -170,6 +171,9 @@ def _field(row: dict[str, Any]) -> FieldSpec:
         length = row.get("length")
         minimum = length if length is not None else row.get("minLength", 0)
         maximum = length if length is not None else row["maxLength"]
+        fixed = row.get("fixed")
+        if fixed is not None:
+            check = {"values": [fixed], "zh": f"固定值 {fixed}", "en": f"the fixed value {fixed}", "basis": "schema"}
         accepts = _text_check(minimum, maximum, optional, check)
     else:
         minimum, maximum = 0, row["totalDigits"]
@@ -184,6 +188,7 @@ def _field(row: dict[str, Any]) -> FieldSpec:
         optional=optional,
         default=row.get("default"),
         collapse=row.get("whiteSpace") == "collapse",
+        fixed=row.get("fixed"),
         check=check,
         accepts=accepts,
     )
