@@ -17,14 +17,18 @@ function fail(message) {
   process.exit(1);
 }
 
-function loadCompiler() {
-  const folder = process.env.SOLC_JS_DIR || path.join(__dirname, '..', 'node_modules', 'solc');
+function packageFolder() {
+  const folder = path.resolve(process.env.SOLC_JS_DIR || path.join(__dirname, '..', 'node_modules', 'solc'));
   if (!fs.existsSync(path.join(folder, 'soljson.js'))) {
     fail(`no soljson.js in ${folder}: run \`npm ci\` or set SOLC_JS_DIR`);
   }
+  return folder;
+}
+
+function loadCompiler() {
   // soljson turns every uncaught exception into its own message; keep Node's behaviour instead.
   const before = process.listeners('uncaughtException').slice();
-  const compiler = require(path.join(path.resolve(folder), 'index.js'));
+  const compiler = require(path.join(packageFolder(), 'index.js'));
   process.removeAllListeners('uncaughtException');
   before.forEach((listener) => process.on('uncaughtException', listener));
   return compiler;
@@ -46,7 +50,9 @@ function writeOut(text) {
 const argument = process.argv[2];
 if (process.argv.length !== 3) fail('one switch expected: --version or --standard-json');
 if (argument === '--version') {
-  writeOut(`solc, the solidity compiler commandline interface\nVersion: ${loadCompiler().version()}\n`);
+  // py-solc-x asks before every compile: the package knows its release without loading 9 MB of WebAssembly.
+  const release = JSON.parse(fs.readFileSync(path.join(packageFolder(), 'package.json'), 'utf8')).version;
+  writeOut(`solc, the solidity compiler commandline interface\nVersion: ${release}+npm.soljson\n`);
 } else if (argument === '--standard-json') {
   writeOut(loadCompiler().compile(fs.readFileSync(0, 'utf8')) + '\n');
 } else {

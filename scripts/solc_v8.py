@@ -2,12 +2,13 @@
 """A stand-in for the native `solc` command without Node: npm's soljson inside V8 (PyPI `mini-racer`).
 
 Job: `--version`, and `--standard-json` from stdin to stdout, which is all that py-solc-x asks of a compiler binary.
-It resolves no imports (all sources are in the JSON), writes no file and reads none but soljson.js: the one in
+It resolves no imports (all sources are in the JSON), writes no file and reads none but the npm package's: the one in
 $SOLC_JS_DIR, else the one of node_modules beside this folder.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -30,7 +31,6 @@ var atob = function (text) {
 };
 """
 _ENTRY = """
-var solidityVersion = Module.cwrap('solidity_version', 'string', []);
 var solidityCompile = Module.cwrap('solidity_compile', 'string', ['string', 'number', 'number']);
 """
 
@@ -42,7 +42,7 @@ def soljson_path() -> Path:
 
 
 def load() -> Any:
-    """A V8 context with the compiler loaded; takes about 0.3 s. Close it: an open one may keep the process from ending."""
+    """A V8 context with the compiler loaded; takes about 0.3 s. Unless closed it may keep the process from ending."""
     from py_mini_racer import MiniRacer
 
     context = MiniRacer()
@@ -60,13 +60,14 @@ def main(arguments: list[str]) -> int:
     if not soljson_path().is_file():
         sys.stderr.write(f"no {soljson_path()}: run `npm ci` or set SOLC_JS_DIR\n")
         return 1
+    if arguments == ["--version"]:
+        # py-solc-x asks before every compile: the package knows its release without loading 9 MB of WebAssembly.
+        release = json.loads((soljson_path().parent / "package.json").read_text(encoding="utf-8"))["version"]
+        sys.stdout.write(f"solc, the solidity compiler commandline interface\nVersion: {release}+npm.soljson\n")
+        return 0
     context = load()
     try:
-        if arguments == ["--version"]:
-            version = context.eval("solidityVersion()")
-            sys.stdout.write(f"solc, the solidity compiler commandline interface\nVersion: {version}\n")
-        else:
-            sys.stdout.write(context.call("solidityCompile", sys.stdin.read(), 0, 0) + "\n")
+        sys.stdout.write(context.call("solidityCompile", sys.stdin.read(), 0, 0) + "\n")
     finally:
         context.close()
     return 0
