@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ceb_world import EBC, INVENTORY, LINK, ORDER, RECEIPT, WAYBILL, changed, node
 
 from ledger.documents.ceb import BusinessNode, node_from_payload
+from ledger.documents.ceb.schema import code_table
 from ledger.documents.disclosure import public_leaves
 from ledger.documents.matching import MatchResult, Register, current_policy, match, parse_link, policy, read_policy
 from ledger.documents.statement import commit
@@ -233,6 +236,19 @@ def test_link_is_summed_per_lot_in_base_units():
     expected = {("09506000134352", "FZX-1"): 6000, ("09506000134352", "FZX-2"): 4000, ("09506000134376", "CL-1"): 6000}
     assert lots == {lot_id(*k): v for k, v in expected.items()}
     assert list(lots) == sorted(lots)
+
+
+def test_link_documented_in_the_manual_is_read():
+    text = (Path(__file__).parents[4] / "docs" / "customs.md").read_text(encoding="utf-8")
+    example = json.loads(re.search(r"```json\n(.*?)```", text, re.DOTALL).group(1))
+    assert example == LINK
+
+
+def test_manual_lists_every_rule_and_every_defect():
+    text = (Path(__file__).parents[4] / "docs" / "customs.md").read_text(encoding="utf-8")
+    assert all(f"| {rule} |" in text for rule in POLICY.severities)
+    named = set(re.findall(r"`([a-z-]+)`", text))
+    assert set(code_table("defects")) - {"text-not-nfc"} <= named
 
 
 @pytest.mark.parametrize(
