@@ -8,9 +8,13 @@ verify` may cost three bare starts in all. Type checkers see the real decorator;
 
 from __future__ import annotations
 
+from _operator import attrgetter  # `operator` in C, without its Python half
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from dataclasses import dataclass as dataclass
+    from typing import Any
 else:
 
     def dataclass(*, frozen, slots, eq=True, repr=True):
@@ -31,17 +35,13 @@ def _build(cls: type, eq: bool, with_repr: bool) -> type:
     defaults = {name: cls.__dict__[name] for name in fields if name in cls.__dict__}
     if any(type(value) in (list, dict, set) for value in defaults.values()):
         raise TypeError("a mutable default is not supported")
-    arguments = ", ".join(f"{name}=_defaults[{name!r}]" if name in defaults else name for name in fields)
-    values = "".join(f"self.{name}, " for name in fields)
-    lines = [f"def __init__(self, {arguments}):"]
-    lines += [f"    _set_{name}(self, {name})" for name in fields] or ["    pass"]
-    if hasattr(cls, "__post_init__"):
-        lines.append("    self.__post_init__()")
-    lines += [f"def _key(self): return ({values})"]
-    scope: dict[str, object] = {"_defaults": defaults}
-    exec("\n".join(lines), scope)  # noqa: S102 - the text holds only field names that Python itself accepted
-    key = scope["_key"]
-    assert callable(key)
+    key = _key_of(fields)
+
+    def first(self: object, *positional: object, **named: object) -> None:
+        # Most classes of the verifier are never made in one run, and compiling costs more than all else here.
+        written = _initializer(made, fields, defaults)
+        type.__setattr__(made, "__init__", written)
+        written(self, *positional, **named)
 
     def equal(self: object, other: object) -> object:
         return key(self) == key(other) if type(other) is type(self) else NotImplemented
@@ -56,7 +56,7 @@ def _build(cls: type, eq: bool, with_repr: bool) -> type:
     def reduce_(self: object) -> tuple[type, object]:
         return type(self), key(self)
 
-    own = {"__init__": scope["__init__"], "__setattr__": _refuse, "__delattr__": _refuse, "__reduce__": reduce_}
+    own = {"__init__": first, "__setattr__": _refuse, "__delattr__": _refuse, "__reduce__": reduce_}
     if eq:
         own |= {"__eq__": equal, "__hash__": hash_}
     if with_repr:
@@ -67,6 +67,24 @@ def _build(cls: type, eq: bool, with_repr: bool) -> type:
     body["__match_args__"] = fields
     made = type(cls)(cls.__name__, cls.__bases__, body)
     made.__qualname__ = cls.__qualname__
-    for name in fields:
-        scope[f"_set_{name}"] = made.__dict__[name].__set__
     return made
+
+
+def _key_of(fields: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    if len(fields) > 1:
+        return attrgetter(*fields)
+    return lambda value: tuple(getattr(value, name) for name in fields)
+
+
+def _initializer(made: type, fields: tuple[str, ...], defaults: dict[str, object]) -> Callable[..., None]:
+    """`__init__` as somebody would write it: as fast as hand-written code from the second value on."""
+    arguments = ", ".join(f"{name}=_defaults[{name!r}]" if name in defaults else name for name in fields)
+    lines = [f"def __init__(self, {arguments}):"]
+    lines += [f"    _set_{name}(self, {name})" for name in fields] or ["    pass"]
+    if hasattr(made, "__post_init__"):
+        lines.append("    self.__post_init__()")
+    scope: dict[str, Any] = {"_defaults": defaults}
+    scope |= {f"_set_{name}": made.__dict__[name].__set__ for name in fields}
+    exec("\n".join(lines), scope)  # noqa: S102 - the text holds only field names that Python itself accepted
+    written: Callable[..., None] = scope["__init__"]
+    return written

@@ -14,7 +14,7 @@ from ledger.crypto.digest import sm3_text
 from ledger.documents.ceb import parse_message
 from ledger.documents.statement import Record, commit
 from ledger.domain.action import LotEntry, lot_entries
-from ledger.errors import NotFound, OriginSealError
+from ledger.errors import OriginSealError
 from ledger.merkle.tree import merkle_root
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.history import Accepted
@@ -98,7 +98,7 @@ class Payloads:
             if row.erasure is not None:
                 self._findings.count("erased records")
                 self._erasures.append((where, row.erasure.by))
-            elif isinstance(row.error, NotFound):
+            elif not row.digest:  # nothing but its place is known: the row is gone
                 self._findings.add("payload.record-missing", where, row.error.message)
             else:
                 self._findings.add("payload.record", where, row.error.message, block=accepted.block)
