@@ -50,9 +50,10 @@ function writeOut(text) {
 const argument = process.argv[2];
 if (process.argv.length !== 3) fail('one switch expected: --version or --standard-json');
 if (argument === '--version') {
-  // py-solc-x asks before every compile: the package knows its release without loading 9 MB of WebAssembly.
+  // py-solc-x asks before every compile: the package knows its release without loading 9 MB of WebAssembly. It does
+  // not know the commit, which py-solc-x insists on and drops.
   const release = JSON.parse(fs.readFileSync(path.join(packageFolder(), 'package.json'), 'utf8')).version;
-  writeOut(`solc, the solidity compiler commandline interface\nVersion: ${release}+npm.soljson\n`);
+  writeOut(`solc, the solidity compiler commandline interface\nVersion: ${release}+commit.unstated.soljson\n`);
 } else if (argument === '--standard-json') {
   writeOut(loadCompiler().compile(fs.readFileSync(0, 'utf8')) + '\n');
 } else {
