@@ -14,39 +14,51 @@ import struct
 from ledger.crypto.keccak import keccak256
 from ledger.crypto.sm3 import sm3
 from ledger.domain.abi import WORD, Reader, blob, uint, word32
-from ledger.domain.operations import (
-    AddKey,
-    AdmitMember,
-    LotQuantity,
-    Operation,
-    RecordMatch,
-    RegisterLot,
-    RevokeKey,
-    SealDocument,
-    SetLotState,
-    SetRoles,
-    SetStanding,
-    TransferLot,
-    TypedOperation,
-    add_key,
-    admit_member,
-    decode_operation,
-    encode_operation,
-    record_match,
-    register_lot,
-    revoke_key,
-    seal_document,
-    set_lot_state,
-    set_roles,
-    set_standing,
-    transfer_lot,
-)
+from ledger.domain.operation import Operation
 from ledger.errors import Malformed
 from ledger.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
+
+    from ledger.domain.operations import (
+        AddKey,
+        AdmitMember,
+        LotQuantity,
+        RecordMatch,
+        RegisterLot,
+        RevokeKey,
+        SealDocument,
+        SetLotState,
+        SetRoles,
+        SetStanding,
+        TransferLot,
+        TypedOperation,
+        add_key,
+        admit_member,
+        decode_operation,
+        encode_operation,
+        record_match,
+        register_lot,
+        revoke_key,
+        seal_document,
+        set_lot_state,
+        set_roles,
+        set_standing,
+        transfer_lot,
+    )
+else:
+
+    def __getattr__(name: str) -> Any:
+        """The typed operations on first use (PEP 562): the verifier needs none of them and starts without them."""
+        if name not in __all__:
+            raise AttributeError(name)
+        from ledger.domain import operations
+
+        return getattr(operations, name)
+
 
 __all__ = [
     "ACTION_TYPE",

@@ -10,7 +10,9 @@ Every parser raises Malformed with `field`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from ledger.errors import Malformed
@@ -27,7 +29,9 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def check_digit(digits: str) -> str:
     """The mod-10 check digit that follows `digits` (any GS1 key length)."""
-    total = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits)))
+    codes = digits.encode("ascii")
+    near, far = codes[-1::-2], codes[-2::-2]  # the digit next to the check digit weighs 3, the one before it 1, …
+    total = 3 * (sum(near) - 48 * len(near)) + sum(far) - 48 * len(far)
     return str(-total % 10)
 
 
@@ -135,22 +139,35 @@ def parse_digital_link(uri: str, field: str | None = None) -> DigitalLink:
 
     Raises Malformed when it names no GTIN, its keys are out of order or a value breaks its grammar.
     """
-    if len(uri) > MAX_URI:
+    return _with_field(_read_link, uri, field)
+
+
+def _with_field(read: Callable[[str], DigitalLink], text: str, field: str | None) -> DigitalLink:
+    """Apply a cached reader, which knows no field, and name the field in its refusal."""
+    if len(text) > MAX_URI:
         raise Malformed("the link is too long", field=field)
+    try:
+        return read(text)
+    except Malformed as error:
+        raise Malformed(error.message, field=field, **error.detail) from error
+
+
+@lru_cache(maxsize=2048)  # events name the same few lots again and again; at most 2048 texts of 2 kB are kept
+def _read_link(uri: str) -> DigitalLink:
     try:
         split = urlsplit(uri)
     except ValueError as error:
-        raise Malformed(f"not a URI: {error}", field=field) from error
+        raise Malformed(f"not a URI: {error}") from error
     if split.scheme not in ("", "http", "https"):
-        raise Malformed("a GS1 Digital Link is an http or https URI", field=field)
+        raise Malformed("a GS1 Digital Link is an http or https URI")
     segments = split.path.split("/")
     for i, segment in enumerate(segments[:-1]):
         if segment == "01" and _DIGITS.match(segments[i + 1]):
-            return _read_pairs(segments[i + 1 :], field)
-    raise Malformed("the link has no /01/{gtin}", field=field)
+            return _read_pairs(segments[i + 1 :])
+    raise Malformed("the link has no /01/{gtin}")
 
 
-def _read_pairs(values: list[str], field: str | None) -> DigitalLink:
+def _read_pairs(values: list[str], field: str | None = None) -> DigitalLink:
     gtin, rest = Gtin.parse(values[0], field), values[1:]
     if rest and rest[-1] == "" and len(rest) % 2 == 1:
         rest = rest[:-1]  # a trailing slash
@@ -184,7 +201,12 @@ _EPC = re.compile(
 
 def parse_epc(urn: str, field: str | None = None) -> DigitalLink:
     """The GTIN and lot or serial that an LGTIN or SGTIN URN names. Raises Malformed for any other URN."""
-    match = _EPC.match(urn) if len(urn) <= MAX_URI else None
+    return _with_field(_read_epc, urn, field)
+
+
+@lru_cache(maxsize=2048)
+def _read_epc(urn: str, field: str | None = None) -> DigitalLink:
+    match = _EPC.match(urn)
     if match is None or len(match["cp"]) + len(match["ref"]) != 13:
         raise Malformed("not an LGTIN or SGTIN URN", field=field)
     body = match["ref"][0] + match["cp"] + match["ref"][1:]

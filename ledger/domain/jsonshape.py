@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -21,36 +21,47 @@ MAX_ITEMS = 1000  # entries of one list
 # RFC 3339 date-time with an explicit offset; seconds' fraction up to nanoseconds.
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
 class Node:
-    """A JSON value and the pointer that leads to it."""
+    """A JSON value and where it stands: below `parent` under `key`, or at the given pointer.
 
-    __slots__ = ("pointer", "value")
+    The pointer is only spelt out when a refusal needs it: good payloads are the common case.
+    """
 
-    def __init__(self, value: Any, pointer: str = "") -> None:
+    __slots__ = ("_key", "_parent", "value")
+
+    def __init__(self, value: Any, parent: Node | str = "", key: str | int | None = None) -> None:
         self.value = value
-        self.pointer = pointer
+        self._parent = parent
+        self._key = key
+
+    @property
+    def pointer(self) -> str:
+        """The JSON Pointer of this value."""
+        start = self._parent if isinstance(self._parent, str) else self._parent.pointer
+        return start if self._key is None else f"{start}/{_escape(str(self._key))}"
 
     def refuse(self, message: str, hint: str = "") -> NoReturn:
         """Raise Malformed for this field."""
         raise Malformed(message, field=self.pointer or "/", hint=hint)
 
     def object(
-        self, required: Iterable[str] = (), optional: Iterable[str] = (), *, namespaced: bool = False
+        self, required: Collection[str] = (), optional: Container[str] = (), *, namespaced: bool = False
     ) -> dict[str, Node]:
         """The members as nodes; `namespaced` also allows keys that are URIs, CURIEs or start with @."""
-        if not isinstance(self.value, dict):
+        value = self.value
+        if not isinstance(value, dict):
             self.refuse("must be an object")
-        nodes = {key: Node(value, f"{self.pointer}/{_escape(key)}") for key, value in self.value.items()}
-        required = tuple(required)
         for key in required:
-            if key not in nodes:
-                raise Malformed("is missing", field=f"{self.pointer}/{_escape(key)}")
-        known = {*required, *optional}
-        for key, node in nodes.items():
-            if key not in known and not (namespaced and (":" in key or key.startswith("@"))):
+            if key not in value:
+                Node(None, self, key).refuse("is missing")
+        nodes = {}
+        for key, member in value.items():
+            nodes[key] = node = Node(member, self, key)
+            if key not in required and key not in optional and not (namespaced and (":" in key or key.startswith("@"))):
                 node.refuse("is not a known field")
         return nodes
 
@@ -60,7 +71,7 @@ class Node:
             self.refuse("must be a list")
         if not minimum <= len(self.value) <= maximum:
             self.refuse(f"must have {minimum} to {maximum} entries")
-        return [Node(value, f"{self.pointer}/{i}") for i, value in enumerate(self.value)]
+        return [Node(value, self, i) for i, value in enumerate(self.value)]
 
     def text(self, maximum: int = MAX_TEXT, pattern: re.Pattern[str] | None = None, what: str = "") -> str:
         """Non-blank text within `maximum` characters, without control characters, matching `pattern` to its end."""

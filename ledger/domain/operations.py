@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ledger.domain.abi import decode_fields, encode_fields
 from ledger.domain.codes import BaseUnit, DocumentKind, LotState, OperationKind, Standing, Verdict
+from ledger.domain.operation import Operation
 from ledger.errors import Malformed
 from ledger.values import dataclass
 
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 LotQuantity: TypeAlias = tuple[bytes, int]  # (lot id, base units)
 Documents: TypeAlias = tuple[bytes, bytes, bytes, bytes]  # order, receipt, waybill, list; 32 zero bytes = absent
 NO_DOCUMENT = bytes(32)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation as it is signed and executed: its kind and the ABI encoding of its fields."""
-
-    kind: int
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
