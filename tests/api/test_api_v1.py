@@ -6,7 +6,8 @@ import gzip
 import json
 
 import pytest
-from fake_ledger import NOW, FakeLedger
+from fake_ledger import FakeLedger
+from fake_values import NOW
 from fastapi.testclient import TestClient
 
 GTIN, NUMBER = "09521003000183", "P-FZX-240A"
