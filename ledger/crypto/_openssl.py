@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes as c
 import hashlib
 import sys
-import threading
+from _thread import allocate_lock  # `threading` would bring functools and collections
 
 from ledger.errors import BadKey, CryptoUnavailable
 
@@ -59,7 +59,7 @@ _PROTOTYPES = {
     "PKCS8_decrypt": (_ptr, [_ptr, _bytes, _int]),
 }
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _library: c.CDLL | None = None
 _refusal: str | None = None
 

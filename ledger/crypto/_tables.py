@@ -13,8 +13,8 @@ Each way is self-tested before its first use; where a libcrypto lacks the functi
 from __future__ import annotations
 
 import ctypes as c
-import threading
-from functools import partial
+from _thread import _local as thread_local  # `threading` would bring functools and collections
+from _thread import allocate_lock
 
 from ledger.crypto import _openssl
 from ledger.errors import CryptoUnavailable
@@ -162,7 +162,7 @@ class _Space:
         return CryptoUnavailable("OpenSSL failed during an SM2 verification")
 
 
-class _Scratch(threading.local):
+class _Scratch(thread_local):
     def __init__(self, curve: _Curve) -> None:
         self.space = _Space(curve)
 
@@ -223,7 +223,7 @@ class _Table:
 
 # ------------------------------------------------------------------------------------------- binding and self-tests
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _UNTRIED = object()
 _bound: Any = _UNTRIED
 _tabulated: Any = _UNTRIED
@@ -244,7 +244,7 @@ def _first_curve() -> _Curve | None:
     for path in _openssl.candidates():
         try:
             curve = _Curve(c.CDLL(path))
-            _test(partial(curve.verifies, _openssl.published_vector()[0]))
+            _test(curve.verifier(_openssl.published_vector()[0]))
             return curve
         except (OSError, AttributeError, ValueError, CryptoUnavailable):
             continue

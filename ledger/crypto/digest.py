@@ -15,7 +15,6 @@ SHA256 = "sha-256"  # the spelling of RFC 6920 and of RFC 9530
 
 DIGEST_BYTES = 32
 _ALGORITHMS = frozenset((SM3, KECCAK256, SHA256))
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,18 @@ class Digest:
         if not colon or name not in _ALGORITHMS or (algorithm is not None and name != algorithm):
             wanted = algorithm or "|".join(sorted(_ALGORITHMS))
             raise Malformed(f"expected a digest of the form {wanted}:<64 hex>", field=field)
-        if len(digits) != 2 * DIGEST_BYTES or not _HEX.issuperset(digits):
-            raise Malformed("a digest has exactly 64 lower-case hexadecimal digits", field=field)
-        return cls(name, bytes.fromhex(digits))
+        return cls(name, _value(digits, field))
+
+
+def _value(digits: str, field: str | None) -> bytes:
+    """32 bytes from exactly 64 lower-case digits: what writing them again does not give back was written otherwise."""
+    try:
+        value = bytes.fromhex(digits)
+    except ValueError:
+        value = b""
+    if len(value) != DIGEST_BYTES or value.hex() != digits:
+        raise Malformed("a digest has exactly 64 lower-case hexadecimal digits", field=field)
+    return value
 
 
 def sm3_text(value: bytes) -> str:
@@ -68,4 +76,6 @@ def keccak256_text(value: bytes) -> str:
 
 def parse_sm3(text: object, *, field: str | None = None) -> bytes:
     """The 32 bytes of an `sm3:…` text; raises Malformed for anything else."""
+    if type(text) is str and text.startswith("sm3:"):
+        return _value(text[4:], field)
     return Digest.parse(text, SM3, field=field).value

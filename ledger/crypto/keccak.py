@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import Crypto
@@ -36,28 +37,43 @@ def _compiled() -> Callable[[bytes], bytes] | None:
         return None
     try:
         library = ctypes.PyDLL(path)  # PyDLL keeps the GIL: a call takes about a microsecond
-        start, absorb, finish, free = (getattr(library, f"keccak_{n}") for n in ("init", "absorb", "digest", "destroy"))
+        functions = [getattr(library, f"keccak_{name}") for name in ("init", "reset", "absorb", "digest", "destroy")]
     except (OSError, AttributeError):
         return None
+    start, reset, absorb, finish, free = functions
     start.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint8]
+    reset.argtypes = free.argtypes = [ctypes.c_void_p]
     absorb.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
-    finish.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint8]
-    free.argtypes = [ctypes.c_void_p]
-    address, state_type, buffer_type = ctypes.byref, ctypes.c_void_p, ctypes.c_char * DIGEST_BYTES
+    finish.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint8]
+
+    class State:
+        """One thread's sponge; freed with the thread."""
+
+        def __init__(self) -> None:
+            self.address = ctypes.c_void_p()
+            if start(ctypes.byref(self.address), _CAPACITY_BYTES, _ROUNDS):
+                raise MemoryError("no memory for a Keccak state")
+            self.out = ctypes.create_string_buffer(DIGEST_BYTES)
+
+        def __del__(self) -> None:
+            if self.address:
+                free(self.address)
+
+    class States(threading.local):
+        def __init__(self) -> None:
+            self.state = State()
+
+    states = States()
 
     def keccak256(data: bytes) -> bytes:
         if type(data) is not bytes:
             data = bytes(memoryview(data))
-        state = state_type()
-        if start(address(state), _CAPACITY_BYTES, _ROUNDS):
-            raise MemoryError("no memory for a Keccak state")
-        try:
-            out = buffer_type()
-            if absorb(state, data, len(data)) or finish(state, out, DIGEST_BYTES, _PADDING):
-                raise RuntimeError("PyCryptodome refused a Keccak-256 call")
-            return out.raw
-        finally:
-            free(state)
+        state = states.state
+        address, out = state.address, state.out
+        if reset(address) or absorb(address, data, len(data)) or finish(address, out, DIGEST_BYTES, _PADDING):
+            raise RuntimeError("PyCryptodome refused a Keccak-256 call")
+        digest: bytes = out.raw
+        return digest
 
     return keccak256 if keccak256(b"").hex() == _EMPTY else None
 

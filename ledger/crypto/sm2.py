@@ -9,7 +9,6 @@ certificates, encryption or key exchange, and never shows a private key: not in 
 
 from __future__ import annotations
 
-import functools
 import os
 
 from ledger.crypto import _openssl, _pem, _tables
@@ -35,7 +34,17 @@ GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
 GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
 _CURVE = b"".join(value.to_bytes(32, "big") for value in (A, B, GX, GY))
 
-_verifier = functools.lru_cache(CACHED_KEYS)(_tables.Verifier)
+_verifiers: dict[bytes, _tables.Verifier] = {}
+
+
+def _verifier(point: bytes) -> _tables.Verifier:
+    """The verifier of a key, kept between calls. Not functools.lru_cache: that import costs 2 ms of a short run."""
+    found = _verifiers.get(point)
+    if found is None:
+        if len(_verifiers) >= CACHED_KEYS:
+            _verifiers.clear()
+        found = _verifiers.setdefault(point, _tables.Verifier(point))
+    return found
 
 
 def ensure_available() -> None:

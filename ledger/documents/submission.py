@@ -43,7 +43,9 @@ MAX_OPERATIONS = 1_000
 MAX_OPERATION_BYTES = 64 * 1024
 MAX_EVIDENCE_BYTES = 4 << 20  # one customs message
 MAX_PROBLEMS = 100  # bad records named one by one; the rest are counted
-_HEX = frozenset("0123456789abcdef")
+_ENVELOPE = frozenset(("format", "keyId", "meta", "signature", "operations", "records"))
+_RECORD, _EVIDENCE = frozenset(("kind", "lots", "seed", "payload")), frozenset(("evidence",))
+_OPERATION, _NOTHING = frozenset(("kind", "data")), frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def check(
     key did not sign exactly this.
     """
     wire = submission.to_wire() if isinstance(submission, SignedSubmission) else submission
-    _members(wire, ("format", "keyId", "meta", "signature", "operations", "records"), (), "")
+    _members(wire, _ENVELOPE, _NOTHING, "")
     if wire["format"] != FORMAT:
         raise Malformed(f"expected the format {FORMAT}", field="/format")
     if parse_sm3(wire["keyId"], field="/keyId") != public_key.key_id:
@@ -206,7 +208,7 @@ def _problem(index: int, error: OriginSealError) -> dict[str, Any]:
 
 
 def _record(value: object, author: bytes, messages: dict[str, bytes]) -> Record:
-    item = _members(value, ("kind", "lots", "seed", "payload"), ("evidence",), "")
+    item = _members(value, _RECORD, _EVIDENCE, "")
     kind, lots = item["kind"], item["lots"]
     if not isinstance(kind, str):
         raise Malformed("a record's kind is text", field="/kind")
@@ -246,7 +248,7 @@ def _operations(value: object) -> list[Operation]:
     operations = []
     for at, item in enumerate(value):
         where = f"/operations/{at}"
-        each = _members(item, ("kind", "data"), (), where)
+        each = _members(item, _OPERATION, _NOTHING, where)
         if type(each["kind"]) is not int or not 0 < each["kind"] < 256:
             raise Malformed("an operation's kind is a whole number from 1 to 255", field=f"{where}/kind")
         data = each["data"]
@@ -256,11 +258,11 @@ def _operations(value: object) -> list[Operation]:
     return operations
 
 
-def _members(value: object, required: tuple[str, ...], optional: tuple[str, ...], where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
+def _members(value: object, required: frozenset[str], optional: frozenset[str], where: str) -> Mapping[str, Any]:
+    if type(value) is not dict:
         raise Malformed("a JSON object is required", field=where)
-    if value.keys() != set(required):
-        missing = [name for name in required if name not in value]
+    if value.keys() != required:
+        missing = sorted(required - value.keys())
         unknown = [str(name)[:40] for name in value if name not in required and name not in optional]
         if missing or unknown:
             reason = f"missing: {', '.join(missing)}" if missing else f"unknown: {', '.join(unknown)}"
@@ -269,9 +271,13 @@ def _members(value: object, required: tuple[str, ...], optional: tuple[str, ...]
 
 
 def _hex(value: object, length: int | None, where: str) -> bytes:
-    if not isinstance(value, str) or len(value) % 2 or not _HEX.issuperset(value):
-        raise Malformed("pairs of lower-case hexadecimal digits are required", field=where)
+    """The bytes of lower-case hexadecimal text; what writing them again does not give back was written otherwise."""
     limit = MAX_OPERATION_BYTES if length is None else length
-    if len(value) > 2 * limit or (length is not None and len(value) != 2 * length):
-        raise Malformed(f"{'at most ' if length is None else ''}{limit} bytes are required", field=where)
-    return bytes.fromhex(value)
+    try:
+        data = bytes.fromhex(value) if type(value) is str and len(value) <= 2 * limit else None
+    except ValueError:
+        data = None
+    if data is None or data.hex() != value or (length is not None and len(data) != length):
+        size = f"at most {limit}" if length is None else str(length)
+        raise Malformed(f"pairs of lower-case hexadecimal digits, {size} bytes, are required", field=where)
+    return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import plain_oracle as oracle
@@ -54,6 +55,24 @@ def test_keccak256_equals_another_implementation_when_the_length_crosses_the_rat
     data = random.Random(length).randbytes(length)
     assert keccak.keccak256(data) == eth_keccak(data)
     assert keccak._packaged()(data) == eth_keccak(data)
+
+
+def test_keccak256_is_right_when_threads_hash_at_once() -> None:
+    wrong: list[bytes] = []
+
+    def work(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(300):
+            data = rng.randbytes(rng.randrange(300))
+            if keccak.keccak256(data) != eth_keccak(data):
+                wrong.append(data)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_keccak256_is_not_sha3() -> None:

@@ -108,6 +108,38 @@ def test_text_is_kept_exactly_or_refused_when_it_may_be_denormalised_or_broken(t
         assert surrogate or inside == text
 
 
+tricky = st.text(
+    st.sampled_from("ae<=>\u0300\u0301\u0338\u0327\u212b\u1112\u1161\u11ab\uac00\u0f71\u0f72\u09c7\u09be品\uf900"),
+    max_size=8,
+)
+
+
+@given(st.lists(tricky, min_size=1, max_size=3), st.booleans())
+def test_text_without_escapes_is_judged_string_by_string(strings: list[str], as_keys: bool) -> None:
+    """The whole-text shortcut must accept and refuse exactly what the walk does."""
+    if as_keys:
+        strings = list(dict.fromkeys(strings))
+    value: Any = dict.fromkeys(strings, 1) if as_keys else strings
+    document = json.dumps(value, ensure_ascii=False)
+    if all(map(is_nfc, strings)):
+        assert loads_strict(document) == loads_strict(document.encode()) == value
+    else:
+        with pytest.raises(NotCanonical):
+            loads_strict(document)
+
+
+def test_limits_are_the_same_when_the_shortcut_applies_or_not() -> None:
+    for padding in ("", "\\u0061"):  # an escape forces the walk
+        deep = '{"a":' * 31 + f'["{padding}"]' + "}" * 31
+        assert loads_strict(deep)
+        with pytest.raises(Malformed):
+            loads_strict('{"a":' + deep + "}")
+        wide = "[" + ",".join([f'"{padding}"'] * 100) + "]"
+        assert len(loads_strict(wide, max_leaves=100)) == 100
+        with pytest.raises(Malformed):
+            loads_strict(wide, max_leaves=99)
+
+
 @given(texts)
 def test_nfc_and_nfd_twins_never_both_pass(text: str) -> None:
     accepted = set()
