@@ -61,10 +61,12 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"no {soljson_path()}: run `npm ci` or set SOLC_JS_DIR\n")
         return 1
     if arguments == ["--version"]:
-        # py-solc-x asks before every compile: the package knows its release without loading 9 MB of WebAssembly. It does
-        # not know the commit, which py-solc-x insists on and drops.
+        # py-solc-x asks before every compile: the package knows its release without loading 9 MB of WebAssembly. It
+        # does not know the commit, which py-solc-x insists on and drops.
         release = json.loads((soljson_path().parent / "package.json").read_text(encoding="utf-8"))["version"]
-        sys.stdout.write(f"solc, the solidity compiler commandline interface\nVersion: {release}+commit.unstated.soljson\n")
+        sys.stdout.write(
+            f"solc, the solidity compiler commandline interface\nVersion: {release}+commit.unstated.soljson\n"
+        )
         return 0
     context = load()
     try:
