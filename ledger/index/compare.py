@@ -66,6 +66,13 @@ def audit_index(
 
 def compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:
     """Every difference between two read models, whatever was put into the file of `stored`."""
+    try:
+        yield from _compare(stored, fresh)
+    except StorageUnavailable as error:
+        yield Difference("database", "structure", "", error.message, "readable")
+
+
+def _compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:
     with (
         reading(stored.engine) as ours,
         reading(fresh.engine) as theirs,

@@ -72,7 +72,7 @@ def _sqlite_engine(url: str, *, read_only: bool, durable: bool) -> Engine:
             connection.execute("PRAGMA trusted_schema=OFF")  # a planted view or trigger runs no function of ours
             if read_only:
                 connection.execute("PRAGMA query_only=ON")
-        except driver_error as error:
+        except (driver_error, UnicodeDecodeError) as error:
             raise StorageUnavailable(f"the store cannot be opened: {error}") from error
 
     @event.listens_for(engine, "begin")
@@ -90,7 +90,8 @@ def storage_errors(what: str) -> Iterator[None]:
         yield
     except exc.IntegrityError:
         raise
-    except (exc.DBAPIError, exc.TimeoutError) as error:
+    except (exc.DBAPIError, exc.TimeoutError, UnicodeDecodeError) as error:
+        # UnicodeDecodeError: sqlite3 could not even decode its own error message, which quotes a damaged schema.
         cause = getattr(error, "orig", None) or error
         raise StorageUnavailable(
             f"{what}: {cause}", hint="check free disk space, permissions, and that no other program holds the file"
@@ -181,7 +182,7 @@ class Watch:
             try:
                 cursor.execute(query)
                 row = cursor.fetchone()
-            except self._engine.dialect.loaded_dbapi.Error as error:
+            except (self._engine.dialect.loaded_dbapi.Error, UnicodeDecodeError) as error:
                 raise StorageUnavailable(f"the store cannot be read: {error}") from error
             finally:
                 cursor.close()
