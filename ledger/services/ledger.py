@@ -132,7 +132,7 @@ class Ledger:
         """Release files and locks."""
         self.engine.close()
         self._database.dispose()
-        self.model.engine.dispose()
+        self.model.close()
 
     def __enter__(self) -> Ledger:
         return self
