@@ -9,6 +9,7 @@ Clauses: XML 1.0 (prolog, 2.8; encodings, 4.3.3); lxml 7 / libxml2 2.14 parser o
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 
 from lxml import etree
@@ -24,6 +25,7 @@ MAX_EQUALS = 50_000
 MAX_DEPTH = 24  # message 4, signature with certificates 8; extensions get some room
 MAX_TEXT = 64 * 1024  # characters of one value: ten certificates; the longest business field has 1000
 
+_thread = threading.local()
 _UTF8_BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -45,18 +47,8 @@ def parse_xml(data: bytes) -> etree._Element:
     _check_bounds(data)
     text = _check_encoding(data)
     _check_prolog(data[len(data) - len(text) :])
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        load_dtd=False,
-        dtd_validation=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        recover=False,
-        encoding="utf-8",
-    )
     try:
-        root = etree.fromstring(text, parser)
+        root = etree.fromstring(text, _parser())
     except etree.XMLSyntaxError as error:
         if getattr(error, "code", None) in _LIMITS:
             raise HostileXml(f"over a limit of the parser: {error}", field="/") from error
@@ -75,6 +67,23 @@ def parse_xml(data: bytes) -> etree._Element:
     if len(text) > MAX_TEXT and _LONG_TEXT(root):
         raise HostileXml(f"a value has more than {MAX_TEXT} characters", field="/")
     return root
+
+
+def _parser() -> etree.XMLParser:
+    """This thread's parser: making its libxml2 context costs as much as reading a small message."""
+    parser: etree.XMLParser | None = getattr(_thread, "parser", None)
+    if parser is None:
+        parser = _thread.parser = etree.XMLParser(
+            resolve_entities=False,
+            load_dtd=False,
+            dtd_validation=False,
+            no_network=True,
+            huge_tree=False,
+            remove_comments=True,
+            recover=False,
+            encoding="utf-8",
+        )
+    return parser
 
 
 def _check_bounds(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -177,3 +178,17 @@ def test_c14n_is_refused_when_an_ancestor_has_xml_attributes():
 )
 def test_c14n_is_one_form_when_only_the_spelling_differs(variant):
     assert c14n(parse_xml(variant)) == b'<c:n xmlns:c="urn:c"><c:v>1</c:v><c:w></c:w></c:n>'
+
+
+def test_xml_parser_serves_every_thread_and_recovers_when_a_document_was_refused():
+    def work(n: int) -> list[str]:
+        seen = []
+        for i in range(50):
+            with contextlib.suppress(Malformed):
+                parse_xml(HOSTILE["deep"] if i % 2 else MALFORMED["truncated"])
+            seen.append(parse_xml(f"<a>{n}-{i}</a>".encode()).text or "")
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(4)))
+    assert results == [[f"{n}-{i}" for i in range(50)] for n in range(4)]

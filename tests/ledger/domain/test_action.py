@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from Crypto.Hash import keccak as pycryptodome_keccak
 from eth_abi import encode as abi_encode
@@ -281,3 +284,42 @@ def test_lot_entries_group_digests_in_submission_order_and_sort_lots():
         b: [b"1", b"2"],
     }
     assert list(act.lot_entries([(b"1", [b]), (b"2", [a])])) == [a, b]
+
+
+VECTOR = json.loads((Path(__file__).parents[2] / "vectors" / "action.json").read_text(encoding="utf-8"))
+
+
+def unhex(value: object) -> object:
+    """Vector values: 0x… to bytes, decimal text to int, lists to tuples."""
+    if isinstance(value, list):
+        return tuple(unhex(v) for v in value)
+    if isinstance(value, str):
+        return bytes.fromhex(value[2:]) if value.startswith("0x") else int(value)
+    return value
+
+
+def vector_action() -> act.Action:
+    lots = tuple(act.LotEntry(unhex(e["lotId"]), unhex(e["root"]), e["count"]) for e in VECTOR["lots"])
+    operations = tuple(getattr(act, o["builder"])(*unhex(o["arguments"])) for o in VECTOR["operations"])
+    return act.Action(unhex(VECTOR["root"]), VECTOR["count"], lots, operations)
+
+
+def test_golden_action_has_the_bytes_that_other_software_computed():
+    action_ = vector_action()
+    assert [(o.kind, o.data) for o in action_.operations] == [
+        (o["kind"], unhex(o["data"])) for o in VECTOR["operations"]
+    ]
+    assert action_.digest == unhex(VECTOR["actionDigest"])
+    meta = act.Meta(int(VECTOR["nonce"]), VECTOR["expiry"], VECTOR["count"])
+    assert meta.encode().hex() == VECTOR["meta"]
+    domain_ = act.domain(VECTOR["chainId"], VECTOR["submissions"])
+    assert domain_ == unhex(VECTOR["domain"])
+    assert act.message(domain_, action_.digest, meta).hex() == VECTOR["message"]
+    submission = act.submission_id(unhex(VECTOR["keyId"]), meta.nonce, action_.digest)
+    assert submission == unhex(VECTOR["submissionId"])
+    heads = [act.fold(bytes(32), e.root, e.count, submission) for e in action_.lots]
+    assert heads == list(unhex(VECTOR["firstHeads"]))
+    r, s = unhex(VECTOR["r"]), unhex(VECTOR["s"])
+    calldata = act.encode_submit_calldata(unhex(VECTOR["keyId"]), action_, meta, r, s)
+    assert calldata == unhex(VECTOR["calldata"])
+    assert act.decode_submit_calldata(calldata) == act.SubmitCall(unhex(VECTOR["keyId"]), action_, meta.encode(), r + s)
