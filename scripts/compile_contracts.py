@@ -42,8 +42,8 @@ _COMMON: dict[str, Any] = {
     "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
 }
 _DEFAULT = {**_COMMON, "optimizer": {"enabled": True, "runs": 1000}}
-# For long straight-line arithmetic. At a low `runs` the constant optimizer replaces each 32-byte constant by a sequence of
-# shifts: with the default of 200 an SM2 verification costs 224k gas instead of 134k. So both are pinned.
+# For long straight-line arithmetic. At a low `runs` the constant optimizer replaces each 32-byte constant by a sequence
+# of shifts: with the default of 200 an SM2 verification costs 224k gas instead of 134k. So both are pinned.
 _ARITHMETIC_DETAILS = {
     "constantOptimizer": False,
     "cse": True,
