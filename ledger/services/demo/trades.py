@@ -92,7 +92,7 @@ TRADES = (
     _t(29, "yuepin", "SG", "F-DX-0412 18 11.90"),
     _t(30, "lingnan", "SG", "ZL-NMC-019 16 11.80", payer="lingnan"),
     _t(31, "lingnan", "NL", "DS-CR-044 380 11.60", fault="company-code"),
-    _t(32, "yuepin", "US", "P-FZX-240A 1100 4.95", fault="no-waybill"),
+    _t(32, "yuepin", "US", "F-LF-0731 900 4.10", fault="no-waybill"),
     _t(33, "yuepin", "CA", "F-LF-0731 650 4.15"),
     _t(34, "lingnan", "SG", "MX-JY-306 1200 1.50", fault="arithmetic"),
 )
