@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 USES_BEFORE_TABLE = 3  # building a table costs about as much as two verifications
 _NID_SM2 = 1172  # obj_mac.h
@@ -42,7 +43,7 @@ _QUICK = {  # these take less than a microsecond: keeping the GIL costs less tha
     "EC_POINT_free": (None, [_ptr]),
     "EC_POINT_oct2point": (_int, [_ptr, _ptr, _bytes, _size, _ptr]),
     "EC_POINT_add": (_int, [_ptr] * 5),
-    "EC_POINT_get_affine_coordinates": (_int, [_ptr] * 5),
+    "EC_POINT_get_Jprojective_coordinates_GFp": (_int, [_ptr] * 6),
     "BN_new": (_ptr, []),
     "BN_bin2bn": (_ptr, [_bytes, _int, _ptr]),
     "BN_bn2binpad": (_int, [_ptr, _bytes, _int]),
@@ -114,6 +115,10 @@ class _Curve:
             raise space.failure(self)
         return space.matches(self, e, r)
 
+    def verifier(self, point: bytes) -> Callable[[bytes, bytes], bool]:
+        """`verifies` for one key."""
+        return lambda e, signature: self.verifies(point, e, signature)
+
 
 class _Space:
     """One thread's temporary values; freed with the thread."""
@@ -123,15 +128,15 @@ class _Space:
         self._free_point, self._free_number, self._free_context = quick.EC_POINT_free, quick.BN_free, quick.BN_CTX_free
         self.context = quick.BN_CTX_new()
         self.left, self.right = quick.EC_POINT_new(curve.group), quick.EC_POINT_new(curve.group)
-        self.s, self.t, self.x = quick.BN_new(), quick.BN_new(), quick.BN_new()
-        self.out = c.create_string_buffer(32)
-        if not (self.context and self.left and self.right and self.s and self.t and self.x):
+        self.s, self.t, self.x, self.z = quick.BN_new(), quick.BN_new(), quick.BN_new(), quick.BN_new()
+        self.out, self.out_z = c.create_string_buffer(32), c.create_string_buffer(32)
+        if not (self.context and self.left and self.right and self.s and self.t and self.x and self.z):
             raise MemoryError("no memory for SM2 verification")
 
     def __del__(self) -> None:
         for point in (self.left, self.right):
             self._free_point(point)
-        for number in (self.s, self.t, self.x):
+        for number in (self.s, self.t, self.x, self.z):
             self._free_number(number)
         self._free_context(self.context)
 
@@ -150,11 +155,16 @@ class _Space:
     def matches(self, curve: _Curve, e: bytes, r: int) -> bool:
         """Whether (e + x) mod n = r for the point in `left`; never for the point at infinity."""
         quick = curve.quick
-        affine = quick.EC_POINT_get_affine_coordinates(curve.group, self.left, self.x, None, self.context)
-        if affine != 1 or quick.BN_bn2binpad(self.x, self.out, 32) != 32:
-            quick.ERR_clear_error()
+        if quick.EC_POINT_get_Jprojective_coordinates_GFp(
+            curve.group, self.left, self.x, None, self.z, self.context
+        ) != 1 or not (quick.BN_bn2binpad(self.x, self.out, 32) == quick.BN_bn2binpad(self.z, self.out_z, 32) == 32):
+            raise self.failure(curve)
+        # x_R = X / Z²: compare c·Z² with X for every x ≡ r - e (mod n) below p, which saves the inversion of Z.
+        x, z = int.from_bytes(self.out.raw, "big"), int.from_bytes(self.out_z.raw, "big")
+        if z == 0:
             return False
-        return (int.from_bytes(e, "big") + int.from_bytes(self.out.raw, "big")) % N == r
+        zz, candidate = z * z % P, (r - int.from_bytes(e, "big")) % N
+        return candidate * zz % P == x or (candidate + N < P and (candidate + N) * zz % P == x)
 
     def failure(self, curve: _Curve) -> CryptoUnavailable:
         """What to raise when OpenSSL fails at something that only memory can make fail."""

@@ -72,7 +72,17 @@ def test_evp_failure_to_start_is_not_a_verdict(monkeypatch: pytest.MonkeyPatch) 
         assert not _openssl._verifies(failing, key, E, _openssl.der_of(SIGNATURE))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("function", ["BN_bin2bn", "EC_POINT_oct2point", "EC_POINT_add", "EC_POINT_mul"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        "BN_bin2bn",
+        "EC_POINT_oct2point",
+        "EC_POINT_add",
+        "EC_POINT_mul",
+        "EC_POINT_get_Jprojective_coordinates_GFp",
+        "BN_bn2binpad",
+    ],
+)
 def test_curve_failure_is_not_a_verdict(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
     curve = _tables._curve()
     generator = curve and _tables._generator(curve)
@@ -90,16 +100,6 @@ def test_curve_failure_is_not_a_verdict(function: str, monkeypatch: pytest.Monke
     for call in ways.get(function, both):
         with pytest.raises(CryptoUnavailable):
             call()
-
-
-@pytest.mark.parametrize("function", ["EC_POINT_get_affine_coordinates", "BN_bn2binpad"])
-def test_signature_is_refused_when_its_point_has_no_coordinates(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    curve = _tables._curve()
-    if curve is None:
-        pytest.skip("this libcrypto gives no access to the curve")
-    assert curve.verifies(KEY.public.point, E, SIGNATURE)
-    monkeypatch.setattr(curve, "quick", Failing(curve.quick, function, 0))
-    assert not curve.verifies(KEY.public.point, E, SIGNATURE)
 
 
 def test_table_is_refused_when_openssl_cannot_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
