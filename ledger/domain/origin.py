@@ -22,7 +22,7 @@ from ledger.domain.quantity import Quantity, parse_decimal
 from ledger.errors import Malformed
 
 MAX_CERTIFICATES = 50
-MAX_PARENTS = 100  # a merge of more lots is done in steps
+MAX_PARENTS = 32  # what the contract accepts (Lots.MAX_PARENTS); a merge of more lots is done in steps
 SITE_KINDS = ("orchard", "pond", "packhouse")
 ASSURANCE = ("self", "second", "third")  # who assures: the producer itself, its customer, an independent body
 AREA_UNITS = ("HAR", "MTK", "MU")  # hectare, square metre, 亩 (1/15 hectare; no Rec 20 code exists)

@@ -15,6 +15,7 @@ from ledger.domain.jsonshape import Node
 from ledger.domain.quantity import Quantity
 
 MAX_LINKS = 1000  # 100 order lines, each filled from ten lots
+MAX_LOTS = 64  # different lots of one trade: what the contract accepts (Trades.MAX_LINES)
 MAX_GNUM = 99_999
 
 
@@ -55,7 +56,10 @@ def parse_link(payload: Any) -> Link:
 
 def parse_lines(node: Node) -> tuple[LinkLine, ...]:
     """Read the `lines` of a link or of a match that repeats them. Raises Malformed."""
-    return tuple(_line(entry) for entry in node.list(1, MAX_LINKS))
+    lines = tuple(_line(entry) for entry in node.list(1, MAX_LINKS))
+    if len({line.lot_id for line in lines}) > MAX_LOTS:
+        node.refuse(f"names more than {MAX_LOTS} different lots")
+    return lines
 
 
 def lots_of(lines: tuple[LinkLine, ...]) -> dict[bytes, int]:

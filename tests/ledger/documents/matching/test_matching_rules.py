@@ -281,6 +281,7 @@ def test_trade_is_matched_with_a_warning_when_a_line_names_no_lot():
     ("changes", "field"),
     [
         ({"lines": []}, "/lines"),
+        ({"lines": [{**LINK["lines"][0], "lot": f"L{i}"} for i in range(65)]}, "/lines"),
         ({"lines__0__gtin": "09506000134353"}, "/lines/0/gtin"),
         ({"lines__0__lot": "批"}, "/lines/0/lot"),
         ({"lines__0__gnum": 0}, "/lines/0/gnum"),
