@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -262,6 +263,12 @@ class Store:
     def _require_format(self) -> None:
         if self.is_empty() or self.meta("format") != FORMAT:
             raise StorageUnavailable(f"{self.path.name} is not a chain file of format {FORMAT}")
+
+    def unsafe_without_sync(self) -> None:
+        """For benchmarks that build a long chain: blocks are no longer durable when they are acknowledged."""
+        warnings.warn("blocks are not durable any more", UserWarning, stacklevel=2)
+        if self._writer is not None:
+            self._writer.execute("PRAGMA synchronous=OFF")
 
     @property
     def closed(self) -> bool:

@@ -346,3 +346,12 @@ def test_genesis_parameters_refuse_garbage() -> None:
         with pytest.raises(EngineUnavailable):
             GenesisParams.from_json(text)
     assert GenesisParams.from_json(GENESIS.to_json()) == GENESIS
+
+
+def test_engine_without_sync_says_that_it_is_unsafe(tmp_path: Path) -> None:
+    with open_embedded(tmp_path) as engine:
+        with pytest.warns(UserWarning, match="not durable"):
+            engine.node.store.unsafe_without_sync()
+        send(engine, transfer(0))
+    with open_embedded(tmp_path) as engine:
+        assert engine.request("eth_blockNumber") == "0x1"
