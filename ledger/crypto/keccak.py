@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
+from _thread import _local as thread_local  # `threading` would bring functools and collections
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import Crypto
@@ -59,7 +59,7 @@ def _compiled() -> Callable[[bytes], bytes] | None:
             if self.address:
                 free(self.address)
 
-    class States(threading.local):
+    class States(thread_local):
         def __init__(self) -> None:
             self.state = State()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from ledger.documents.canonical import jcs
 from ledger.errors import Unavailable, Untrusted
 
 TYPE_CHECKING = False
@@ -61,9 +62,7 @@ def _check(options: argparse.Namespace | _Options, bundle_data: bytes, anchors_d
     except Untrusted as error:
         return _complain(options.json, error.code, error.message, FAILS, error.field)
     if options.json:
-        import json
-
-        sys.stdout.write(json.dumps(report.to_dict(), ensure_ascii=False) + "\n")
+        sys.stdout.write(jcs(report.to_dict()).decode() + "\n")
     else:
         sys.stdout.write(report.to_text(options.lang or _language()))
     return FAILS if report.verified is None else HOLDS
@@ -122,11 +121,9 @@ def _read(path: str) -> bytes:
 
 def _complain(as_json: bool, code: str, message: str, exit_code: int, field: str | None = None) -> int:
     if as_json:
-        import json
-
         result = {"format": "originseal-verification/v1", "result": "fails" if exit_code == FAILS else "unusable"}
         error = {"code": code, "message": message, "field": field or ""}
-        sys.stdout.write(json.dumps({**result, "error": error}, ensure_ascii=False) + "\n")
+        sys.stdout.write(jcs({**result, "error": error}).decode() + "\n")
     else:
         verdict = "不成立 does NOT hold" if exit_code == FAILS else "无法核验 cannot check"
         sys.stderr.write(f"{verdict}: {message}" + (f"  [{field}]" if field else "") + "\n")

@@ -5,10 +5,8 @@ Every refusal is Malformed and names the field as a JSON Pointer. Does not know 
 
 from __future__ import annotations
 
-import json
-
-from ledger.documents.nesting import check_nesting
-from ledger.errors import Malformed
+from ledger.documents.canonical import parse
+from ledger.errors import Malformed, TooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,17 +18,15 @@ _HEX = frozenset(b"0123456789abcdef")
 
 
 def load_json(data: bytes | str, field: str = "", limit: int = MAX_JSON_BYTES) -> Any:
-    """The JSON value of `data`: UTF-8, no duplicate members, no NaN or Infinity, bounded. Raises Malformed."""
+    """The JSON value of `data`: UTF-8, no duplicate members, no number that is not exact, bounded. Raises Malformed."""
     if len(data) > limit:
         raise Malformed(f"{len(data)} bytes are over the limit of {limit}", field=field)
     try:
-        text = data if isinstance(data, str) else data.decode("utf-8")
-        check_nesting(text, MAX_JSON_DEPTH, field=field)
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise Malformed("the file is not UTF-8", field=field) from error
-    except ValueError as error:
-        raise Malformed(f"this is not JSON: {error}", field=field) from error
+        return parse(data, max_bytes=limit, max_depth=MAX_JSON_DEPTH)
+    except Malformed as error:
+        raise Malformed(error.message, field=error.field or field) from error
+    except TooLarge as error:
+        raise Malformed(error.message, field=field) from error
 
 
 def members(value: Any, field: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -109,14 +105,3 @@ def hexadecimal(value: Any, field: str, length: int | None = None, *, prefix: st
 def digest(value: Any, field: str, algorithm: str = "sm3") -> bytes:
     """The 32 bytes of a digest in text form (`sm3:…`), which must be of this algorithm. Raises Malformed."""
     return hexadecimal(value, field, 32, prefix=f"{algorithm}:")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a member is named twice")
-    return result
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from ledger.crypto.keccak import keccak256
 from ledger.domain import action as actions
+from ledger.domain.abi import decode_fields
 from ledger.domain.ids import lot_id
 from ledger.errors import OriginSealError, SignatureRejected, Unavailable, Untrusted, VerificationFailed
 from ledger.merkle.proof import verify_inclusion
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
     from ledger.proof.trie import Account
 
 REGISTER_LOT = 1
+REGISTER_LOT_FIELDS = (
+    ("lotId", "bytes32"), ("originDigest", "bytes32"), ("quantity", "uint128"), ("unit", "uint8"), ("parents", "lots"),
+)  # fmt: skip
 ORIGIN_KIND = "lot.origin"
 ACCEPTED = keccak256(b"Accepted(bytes32,bytes32,bytes32,bytes32,uint32,uint64,bytes32)")
 
@@ -322,20 +326,18 @@ class _Case:
         if lot_id(lot.gtin, lot.lot) != lot.id:
             raise VerificationFailed("the id is not that of this GTIN and lot code", field="/lot/id")
         registrations = [
-            typed
+            decode_fields(REGISTER_LOT_FIELDS, operation.data)
             for operation in first.action.operations
-            if operation.kind == REGISTER_LOT
-            and isinstance(typed := actions.decode_operation(operation), actions.RegisterLot)
-            and typed.lot_id == lot.id
+            if operation.kind == REGISTER_LOT and operation.data[:32] == lot.id
         ]
-        if len(registrations) != 1 or registrations[0].origin_digest != self.lot.origin_digest:
+        if len(registrations) != 1 or registrations[0][1] != self.lot.origin_digest:
             raise VerificationFailed(
                 "the first submission does not register the lot with this origin", field="/submissions/0/action"
             )
         origins = [record for record in first.records if record.digest == self.lot.origin_digest]
         if len(origins) != 1 or (origins[0].kind != ORIGIN_KIND and not origins[0].erased):
             raise VerificationFailed("the origin record is not listed", field="/submissions/0/records")
-        if self.blocks[0].time != self.lot.registered_at or registrations[0].quantity != self.lot.quantity:
+        if self.blocks[0].time != self.lot.registered_at or registrations[0][2:4] != [self.lot.quantity, self.lot.unit]:
             raise VerificationFailed("the chain holds another registration", field="/submissions/0")
 
     # ------------------------------------------------------------------------------------------------ helpers

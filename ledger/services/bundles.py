@@ -157,7 +157,7 @@ class BundleBuilder:
                 "memberId": _sm3(key.member_id),
                 "custodial": key.custodial,
             },
-            "nonce": meta.nonce,
+            "nonce": str(meta.nonce),  # beyond what every JSON reader holds exactly
             "expiry": meta.expiry,
             "count": meta.count,
             "action": _action(call.action),
