@@ -19,6 +19,10 @@ from ledger.documents.ceb.model import Defect, Fields
 from ledger.documents.ceb.schema import NAMESPACE, FieldSpec, common, schema
 from ledger.errors import Malformed
 
+# Undefined elements that lenient mode keeps beside the defined ones of a head or line.
+MAX_UNKNOWN = 20
+# Deviations collected of one message before it is refused in any mode: a hostile one could hold hundreds of thousands.
+MAX_COLLECTED = 20_000
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,30}\Z")
 # Canonical XML writes these and only these references in text (C14N 1.0, 1.1 and 2.3).
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&#xD;", "\r"), ("&amp;", "&"))
@@ -65,6 +69,8 @@ def read_pairs(rules: Table, pairs: Iterable[tuple[str, str]], path: str, defect
         if entry is None:
             if name in values:
                 raise refuse(f"{path}/{name[:60]}", f"{name[:60]} appears twice", f"{name[:60]} 重复出现")
+            if len(values) > len(fields) + MAX_UNKNOWN:
+                raise refuse(path, f"more than {MAX_UNKNOWN} undefined elements", f"未定义的元素超过 {MAX_UNKNOWN} 个")
             defects.append(defect("unknown-element", f"{path}/{name[:60]}", name=name[:60]))
             values[name] = text
             continue
@@ -85,6 +91,8 @@ def read_pairs(rules: Table, pairs: Iterable[tuple[str, str]], path: str, defect
             if name in rules.mandatory and name not in values:
                 zh = spec.zh.split("-", 1)[0][:40]
                 defects.append(defect("missing-mandatory", f"{path}/{name}", name=name, zh=zh))
+    if len(defects) > MAX_COLLECTED:
+        raise refuse(path, f"more than {MAX_COLLECTED} deviations in one message", "报文偏差过多")
     return values
 
 
@@ -108,9 +116,12 @@ def element_pairs(element: etree._Element, path: str) -> Iterator[tuple[str, str
 
 
 def octet_pairs(
-    octets: bytes, prefix: str | None, node: str, head: str | None, line: str | None
+    octets: bytes, prefix: str | None, node: str, head: str | None, line: str | None, max_lines: int = 0
 ) -> tuple[list[tuple[str, str]], list[list[tuple[str, str]]]] | None:
-    """The quick way: (head, lines) of a node from its canonical octets; None when it is not of the plain shape."""
+    """The quick way: (head, lines) of a node from its canonical octets; None when it is not of the plain shape.
+
+    More than `max_lines` lines are not of that shape either.
+    """
     if prefix is not None and not _PREFIX.match(prefix):
         return None
     shape = _shape(prefix, node, head, line)
@@ -125,9 +136,11 @@ def octet_pairs(
     found = shape.head.match(text, position, end)
     if found is None:
         return None
-    lines = []
+    lines: list[list[tuple[str, str]]] = []
     position = found.end()
     while (item := shape.line.match(text, position, end)) is not None:
+        if len(lines) == max_lines:
+            return None
         lines.append(shape.pairs(item.group(1)))
         position = item.end()
     return None if text[position:end].strip() else (shape.pairs(found.group(1)), lines)
@@ -150,13 +163,14 @@ class _Shape:
 def _shape(prefix: str | None, node: str, head: str | None, line: str | None) -> _Shape:
     # A prefix keeps its namespace inside the node: rebinding it would need an attribute, which no pattern allows.
     p = "" if prefix is None else re.escape(prefix) + ":"
-    leaves = rf"(?:\s*<{p}([A-Za-z0-9]+)>[^<]*</{p}\%d>)*\s*"
-    head_pattern = leaves % 1 if head is None else rf"\s*<{p}{head}>({leaves % 2})</{p}{head}>"
+    # Possessive throughout: a hostile node must not make the matcher remember a way back for each of its elements.
+    leaves = rf"(?:\s*+<{p}([A-Za-z0-9]++)>[^<]*+</{p}\%d>)*+\s*+"
+    head_pattern = leaves % 1 if head is None else rf"\s*+<{p}{head}>({leaves % 2})</{p}{head}>"
     return _Shape(
         apex=re.compile(rf'<{p}{node}(?: xmlns(?::[A-Za-z0-9_.\-]+)?="[^"<]*")*>'),
         end=f"</{p}{node}>".replace("\\", ""),
         head=re.compile(head_pattern),
-        line=None if line is None else re.compile(rf"\s*<{p}{line}>({leaves % 2})</{p}{line}>"),
+        line=None if line is None else re.compile(rf"\s*+<{p}{line}>({leaves % 2})</{p}{line}>"),
         leaf=re.compile(rf"<{p}([A-Za-z0-9]+)>([^<]*)<"),
     )
 

@@ -174,8 +174,8 @@ class _Reader:
         message = self.schema
         octets = c14n(element)
         name = message.type
-        quick = octet_pairs(octets, element.prefix, message.node, message.head, message.list)
-        if quick is None or len(quick[1]) > message.max_lines:
+        quick = octet_pairs(octets, element.prefix, message.node, message.head, message.list, message.max_lines)
+        if quick is None:
             head, lines = self._read_slowly(element, path)
         else:
             head_path = path if message.head is None else f"{path}/{message.head}"

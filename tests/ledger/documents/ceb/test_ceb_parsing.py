@@ -229,6 +229,19 @@ NEVER = {
     "two signatures": message_xml(
         "CEB303", tail=TRANSFER + '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/>' * 2
     ),
+    "hundreds of undefined elements": message_xml(
+        "CEB303", body=order_body(HEAD + "".join(f"<ceb:x{i}>1</ceb:x{i}>" for i in range(300)))
+    ),
+    "tens of thousands of deviations": message_xml(
+        "CEB303",
+        *[
+            {
+                "head": {**ORDER["head"], "guid": guid(i), "orderNo": f"N{i}"},
+                "list": [{"gnum": str(j), "qty": "x", "price": "x", "totalPrice": "x"} for j in range(1, 101)],
+            }
+            for i in range(40)
+        ],
+    ),
     "text not in NFC": message_xml("CEB303", changed(ORDER, note="e\u0301")),
     "compatibility ideograph": message_xml("CEB303", changed(ORDER, note="\uf900")),
     "UTF-16": message_xml("CEB303").decode().encode("utf-16"),
