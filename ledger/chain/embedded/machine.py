@@ -31,7 +31,7 @@ from ledger.errors import RpcError
 
 MAX_TRANSACTION = 512 * 1024  # bytes; geth's pool takes 128 KiB, a submission of many lots needs more
 POST_MERGE_NONCE = bytes(8)
-STATUS_GOOD = b"\x01"
+STATUS_GOOD = b"\x01"  # EIP-658
 
 Header = Any  # eth.vm.forks.shanghai.blocks.ShanghaiBlockHeader; py-evm ships no types
 Transaction = Any

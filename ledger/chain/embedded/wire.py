@@ -13,7 +13,7 @@ from typing import Any
 import rlp
 from eth._utils.address import generate_contract_address
 
-from ledger.chain.embedded.machine import MAX_TRANSACTION, Header, Message, Transaction
+from ledger.chain.embedded.machine import MAX_TRANSACTION, STATUS_GOOD, Header, Message, Transaction
 from ledger.chain.embedded.node import StoredBlock
 from ledger.chain.engine import INVALID_PARAMS
 from ledger.errors import RpcError
@@ -211,7 +211,7 @@ def receipt_json(block: StoredBlock, index: int) -> dict[str, Any]:
             for i, log in enumerate(receipt.logs)
         ],
         "logsBloom": hexed(receipt.bloom.to_bytes(256, "big")),
-        "status": "0x1" if receipt.state_root == b"\x01" else "0x0",
+        "status": "0x1" if receipt.state_root == STATUS_GOOD else "0x0",
         "type": hex(tx.type_id or 0),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import rlp
-from chain_world import AUTHORITY, CHAIN_ID, MEMBER, RELAYER, keccak_hex, submission
+from chain_world import AUTHORITY, CHAIN_ID, MEMBER, RELAYER, Ledger, keccak_hex, submission
 from eth_utils import keccak
 from trie import HexaryTrie
 
@@ -19,6 +19,8 @@ from ledger.crypto.sm2 import PrivateKey
 from ledger.errors import EngineUnavailable, NotFound, RevertedOnChain, RpcError
 
 ZERO = bytes(32)
+# The last one signs for a key that is not his.
+SIGNERS = ((1, AUTHORITY), (2, AUTHORITY), (3, PrivateKey.from_scalar(77)))
 
 
 def anchor(ledger: Any, *nonces: int, **options: Any) -> list[Any]:
@@ -248,3 +250,31 @@ def test_finality_by_depth_holds_receipts_back(ledger: Any) -> None:
         ledger.engine.request("eth_sendRawTransaction", ["0x" + tx.raw.hex()])
     assert [s.submission_id for s in gateway.seal_pending()] == [item.id]
     assert transaction_count(ledger.engine, RELAYER.address) == nonce
+
+
+def test_engines_agree_on_gas_logs_and_storage(embedded: Ledger, on_anvil: Ledger) -> None:
+    """The same contracts at the same addresses take the same submissions: an independent EVM must do just the same."""
+    assert embedded.deployment.contracts == on_anvil.deployment.contracts
+    on_anvil.folder = embedded.folder / "anvil"
+    on_anvil.folder.mkdir()
+    items = [submission(embedded.deployment, nonce, signer=signer) for nonce, signer in SIGNERS]
+    outcomes = []
+    for ledger in (embedded, on_anvil):
+        gateway = ledger.gateway(gas_limit=5_000_000)
+        with writing(gateway._database) as connection:
+            for item in items:
+                gateway.enqueue(connection, item.id, item.calldata)
+        gateway.seal_pending()
+        seen: list[Any] = []
+        for item in items:
+            entry = gateway.entry(item.id)
+            assert entry is not None and entry.transaction_hash is not None
+            receipt = gateway.receipt(entry.transaction_hash)
+            assert receipt is not None
+            logs = [(log["address"], log["topics"], log["data"]) for log in receipt.logs]
+            seen.append((entry.state, entry.error and entry.error.error, receipt.success, receipt.gas_used, logs))
+        address = ledger.deployment.address("Submissions")
+        seen.append(gateway.proof(address, [], gateway.height()).storage_root)
+        outcomes.append(seen)
+    assert outcomes[0] == outcomes[1]
+    assert [was[0] for was in outcomes[0][:-1]] == ["sealed", "sealed", "refused"]

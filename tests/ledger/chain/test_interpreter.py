@@ -120,7 +120,7 @@ def assemble(pieces: list[tuple[str, int]]) -> bytes:
     return bytes(code)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(piece, min_size=1, max_size=60),
     filling=st.lists(values, max_size=20),
@@ -137,7 +137,7 @@ def test_random_programs_do_the_same(
     assert_same(code, data=data, gas=gas, other=assemble(other))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(code=st.binary(min_size=1, max_size=120), data=st.binary(max_size=40))
 def test_random_bytes_do_the_same(code: bytes, data: bytes) -> None:
     assert_same(code, data=data, gas=60_000, other=code[::-1])
