@@ -76,7 +76,9 @@ contract Members is IMembers {
     }
 
     /// @dev Also runs during construction, when immutables cannot be read: hence the last two parameters.
-    function _admit(bytes32 by, bytes32 submissionId, AdmitMember memory op, ISM3Hasher hasher_, bytes32 domain) private {
+    function _admit(bytes32 by, bytes32 submissionId, AdmitMember memory op, ISM3Hasher hasher_, bytes32 domain)
+        private
+    {
         bytes32 id = op.memberId;
         if (id == 0) revert MembersZeroId();
         if (_member[id].since != 0) revert MembersAlreadyAdmitted(id);

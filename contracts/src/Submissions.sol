@@ -71,8 +71,8 @@ contract Submissions is ISubmissions {
         _carryOut(author, submissionId, action);
     }
 
-    /// @dev Whatever is accepted must stay readable: the input of a transaction sent here is the one encoding that every
-    ///   reader knows. A contract in between would hide it, so would data of a delegated account (EIP-7702), hence both
+    /// @dev Whatever is accepted must stay readable: the input of a transaction sent here is the one encoding that
+    ///   every reader knows. A contract in between would hide it, so would data of a delegated account (EIP-7702), hence both
     ///   conditions; tx.origin authorises nothing.
     function _checkCarrier(bytes32 canonical) private view {
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert SubmissionsIndirect(msg.sender);
@@ -153,7 +153,9 @@ contract Submissions is ISubmissions {
 
     // --------------------------------------------------------------------------------------------- operations
 
-    function _registerLot(Author memory author, bytes32 id, Operation calldata op, LotEntry[] calldata entries) private {
+    function _registerLot(Author memory author, bytes32 id, Operation calldata op, LotEntry[] calldata entries)
+        private
+    {
         RegisterLot memory fields = op.registerLot();
         _lots.register(author, id, fields, _listed(entries, fields.lotId));
     }

@@ -69,23 +69,27 @@ def slot_of(key: bytes | int, mapping: int | bytes) -> bytes:
     return keccak(word + (mapping.to_bytes(32, "big") if isinstance(mapping, int) else mapping))
 
 
-def word(world: World, contract: Any, slot: bytes, offset: int = 0) -> bytes:
-    evm = world.chain.tester.backend.chain
-    state = evm.get_vm(at_header=evm.get_block_by_header(evm.get_canonical_head()).header).state
-    address = bytes.fromhex(contract.address[2:])
-    return int(state.get_storage(address, int.from_bytes(slot, "big") + offset)).to_bytes(32, "big")
+class Storage:
+    """What the storage of the contracts holds after the newest block."""
 
+    def __init__(self, world: World) -> None:
+        evm = world.chain.tester.backend.chain
+        self.state = evm.get_vm(at_header=evm.get_block_by_header(evm.get_canonical_head()).header).state
 
-def read(world: World, contract: Any, slot: bytes, struct: str) -> dict[str, Any]:
-    """The fields of a struct as its storage words hold them; bits that belong to no field must be zero."""
-    found: dict[str, Any] = {}
-    for offset, fields in enumerate(STRUCTS[struct]):
-        rest = word(world, contract, slot, offset)
-        for name, size in fields:
-            value, rest = rest[len(rest) - size :], rest[: len(rest) - size]
-            found[name] = value if size == 32 else int.from_bytes(value, "big")
-        assert not any(rest), (struct, offset)
-    return found
+    def word(self, contract: Any, slot: bytes, offset: int = 0) -> bytes:
+        address = bytes.fromhex(contract.address[2:])
+        return int(self.state.get_storage(address, int.from_bytes(slot, "big") + offset)).to_bytes(32, "big")
+
+    def read(self, contract: Any, slot: bytes, struct: str) -> dict[str, Any]:
+        """The fields of a struct as its storage words hold them; bits that belong to no field must be zero."""
+        found: dict[str, Any] = {}
+        for offset, fields in enumerate(STRUCTS[struct]):
+            rest = self.word(contract, slot, offset)
+            for name, size in fields:
+                value, rest = rest[len(rest) - size :], rest[: len(rest) - size]
+                found[name] = value if size == 32 else int.from_bytes(value, "big")
+            assert not any(rest), (struct, offset)
+        return found
 
 
 def as_words(facts: dict[str, Any]) -> dict[str, Any]:
@@ -113,42 +117,42 @@ def used(world: World) -> World:
 
 def test_members_and_keys_lie_where_documented_when_read_from_storage(used: World) -> None:
     for who in (AUTHORITY_6, *MEMBERS):
-        facts = read(used, used.members, slot_of(who.id, 0), "Member")
+        facts = Storage(used).read(used.members, slot_of(who.id, 0), "Member")
         assert facts == as_words(used.member(who.id))
         assert facts["since"] != 0
-        assert read(used, used.members, slot_of(who.key_id, 1), "Key") == as_words(used.key(who.key_id))
+        assert Storage(used).read(used.members, slot_of(who.key_id, 1), "Key") == as_words(used.key(who.key_id))
         usable = used.members.functions.usableKeys(who.id).call()
-        assert int.from_bytes(word(used, used.members, slot_of(who.id, 2)), "big") == usable
+        assert int.from_bytes(Storage(used).word(used.members, slot_of(who.id, 2)), "big") == usable
     assert used.key(SHOP.key_id)["revokedAt"] != 0
-    assert int.from_bytes(word(used, used.members, slot_of(6, 3)), "big") == 1
+    assert int.from_bytes(Storage(used).word(used.members, slot_of(6, 3)), "big") == 1
 
 
 def test_lots_lie_where_documented_when_read_from_storage(used: World) -> None:
     for lot in (LOT, CHILD):
-        facts = read(used, used.lots, slot_of(lot, 0), "Lot")
+        facts = Storage(used).read(used.lots, slot_of(lot, 0), "Lot")
         assert facts == as_words(used.lot(lot))
         assert facts["registeredAt"] != 0
     assert used.lot(LOT)["remaining"] == 1000 - 70 - 11
     assert used.lot(CHILD)["state"] == 2
     length = slot_of(CHILD, 1)
-    assert int.from_bytes(word(used, used.lots, length), "big") == 1
-    assert word(used, used.lots, keccak(length)) == LOT
-    assert int.from_bytes(word(used, used.lots, keccak(length), 1), "big") == 70
+    assert int.from_bytes(Storage(used).word(used.lots, length), "big") == 1
+    assert Storage(used).word(used.lots, keccak(length)) == LOT
+    assert int.from_bytes(Storage(used).word(used.lots, keccak(length), 1), "big") == 70
 
 
 def test_submission_ids_lie_where_documented_when_read_from_storage(used: World) -> None:
     for nonce in (0, 5, 2**64 - 1):
         signed = used.sign(ORCHARD, nonce=nonce)
         slot = slot_of(nonce, slot_of(ORCHARD.key_id, 0))
-        assert word(used, used.submissions, slot) == NOBODY
+        assert Storage(used).word(used.submissions, slot) == NOBODY
         used.send(signed)
-        assert word(used, used.submissions, slot) == signed.submission_id
+        assert Storage(used).word(used.submissions, slot) == signed.submission_id
 
 
 def test_trades_lie_where_documented_when_read_from_storage(used: World) -> None:
     for digest in DOCUMENTS:
-        assert read(used, used.trades, slot_of(digest, 0), "Document") == as_words(used.document(digest))
-    facts = read(used, used.trades, slot_of(TRADE, 1), "Trade")
+        assert Storage(used).read(used.trades, slot_of(digest, 0), "Document") == as_words(used.document(digest))
+    facts = Storage(used).read(used.trades, slot_of(TRADE, 1), "Trade")
     assert facts == as_words(used.trade(TRADE))
     assert facts["independence"] == 3
 

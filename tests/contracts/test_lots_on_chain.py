@@ -14,6 +14,7 @@ from contract_world import (
     JUDGE,
     LAB,
     LENDER,
+    MILLILITRE,
     NOBODY,
     OFFICER,
     ORCHARD,
@@ -195,7 +196,8 @@ def test_child_is_refused_when_a_parent_does_not_fit(world: World) -> None:
     def refused(*parents: tuple[bytes, int], unit: int = PIECE) -> tuple[object, ...]:
         return tuple(world.refuses(ORCHARD, [register_lot(CHILD, 1, unit, parents)], entries(CHILD)))
 
-    assert refused((LOT, 1), unit=GRAM) == ("LotsUnitMismatch", LOT, PIECE, GRAM)
+    for unit in (GRAM, MILLILITRE):
+        assert refused((LOT, 1), unit=unit) == ("LotsUnitMismatch", LOT, PIECE, unit)
     assert refused((LOT, 1), (THIRD, 1)) == ("LotsNotCustodian", THIRD, ORCHARD.id)
     assert refused((ident("none"), 1)) == ("LotsUnknown", ident("none"))
     assert refused((CHILD, 1)) == ("LotsUnknown", CHILD)

@@ -23,7 +23,7 @@ from contract_world import (
     op,
     provokes,
 )
-from national.plain_sm2 import IV, A, B, G, P, compress, lift
+from national.plain_sm2 import IV, A, B, G, P, compress, lift, on_curve
 
 from ledger.crypto.sm2 import PublicKey
 from ledger.crypto.sm3 import sm3
@@ -242,6 +242,10 @@ NIST_P256_G = (
 def test_key_is_refused_when_a_coordinate_is_a_reducible_alias(world: World) -> None:
     # x + p fits 256 bits only for x < 2^256 - p: look for a point of the curve with so small an x
     small, y = next(point for x in range(1, 200) if (point := lift(x)))
+    x, low = 0x9C17043EFFE1A805A74A9A5E70B9D659705D3242094A566DC016F49311178D1F, 1  # a root of x³ + ax + b = 1
+    assert on_curve(x, low)
+    assert world.refuses(AUTHORITY_6, [admission(NEWCOMER, x=x, y=low + P)]) == ("MembersBadKey", x, low + P)
+    world.submit(AUTHORITY_6, [op(35, ORCHARD.id, x, low, False)])
     refusal = world.refuses(AUTHORITY_6, [admission(NEWCOMER, x=small + P, y=y)])
     assert refusal == ("MembersBadKey", small + P, y)
     world.submit(AUTHORITY_6, [admission(NEWCOMER, x=small, y=y)])

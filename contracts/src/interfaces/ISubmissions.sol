@@ -6,7 +6,7 @@ import {Action} from "../types/Action.sol";
 /// @title The only door: every write to the ledger enters here, under its author's SM2 signature
 /// @notice The author signs, with ordinary SM2-with-SM3 and the default user ID (GB/T 32918.2), the 87 bytes
 ///   `DOMAIN(32) ‖ actionDigest(32) ‖ meta(23)`; meta is u8 type (1) ‖ u64 nonce ‖ u64 expiry ‖ u32 count ‖ two zero
-///   bytes. The digest e = SM3(Z ‖ message) is computed here from the key's stored midstate, never taken from the caller.
+///   bytes. The digest e = SM3(Z ‖ message) is computed here from the key's stored midstate, never taken from callers.
 ///   An accepted action is carried out completely or not at all: first its lot registrations in order, then its lot
 ///   entries, then its other operations in order.
 ///   Warning: whoever sends the transaction is nobody here; anybody may carry a signed action to the contract, but only

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title The SM2 curve y² = x³ + ax + b over F_p
-/// @notice Parameters of GB/T 32918.5-2017, clause 2; the cofactor is 1, so every affine point is a possible public key.
+/// @notice Parameters of GB/T 32918.5-2017, clause 2; the cofactor is 1, so every affine point may be a public key.
 library SM2Curve {
     uint256 internal constant P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF;
     uint256 internal constant A = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFC;
