@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from importlib import resources
 from typing import Any
@@ -15,6 +16,10 @@ from typing import Any
 from api.negotiation import LANGUAGES
 from ledger.index.views import MemberView
 
+CEB_FIELD = re.compile(
+    r"\b(?P<document>303|403|505|603|link)\.(?P<sum>Σ)?(?:list\.)?(?P<field>[A-Za-z]+)"
+    r"(?:(?P<sign>[×+])(?P<second>[A-Za-z]+))?(?:\(kg\))?"
+)
 CHINA = datetime.timezone(datetime.timedelta(hours=8), "UTC+8")
 
 
@@ -73,6 +78,16 @@ class Speaker:
     def member(self, member: MemberView) -> str:
         """A member's name, or the head of its id when no profile of it can be read."""
         return self.pair(member.name_zh, member.name_en) or f"{member.id[:16]}…"
+
+    def plain(self, text: str) -> str:
+        """A rule's reason with customs field names (`303.list.qty×price`) put into words; other text stays."""
+        return CEB_FIELD.sub(self._worded, text)
+
+    def _worded(self, match: re.Match[str]) -> str:
+        names = [self.term("ceb_field", name) for name in (match["field"], match["second"]) if name]
+        joined = f" {match['sign']} ".join(names) if match["sign"] else names[0]
+        field = self("plain.sum", field=joined) if match["sum"] else joined
+        return self("plain.field", document=self(f"plain.{match['document']}"), field=field)
 
     def number(self, text: Any) -> str:
         """Decimal text with thousands separators; what is no number is returned as it is."""

@@ -201,7 +201,9 @@ def _documents(s: Speaker, trades: tuple[TradeView, ...]) -> Check:
         return Check("ok", s("check.documents_all", n=len(trades)), s("check.documents_text"))
     state = "bad" if any(trade.verdict == "MISMATCHED" for trade in trades) else "warn"
     differing = sum(trade.verdict == "MISMATCHED" for trade in trades)
-    text = s("check.documents_text_bad", differing=differing, incomplete=len(trades) - matched - differing)
+    incomplete = len(trades) - matched - differing
+    parts = [s(key, n=n) for key, n in (("check.differing", differing), ("check.incomplete", incomplete)) if n]
+    text = s("check.documents_text_bad", what=s("site.comma").join(parts))
     return Check(state, s("check.documents_some", matched=matched, total=len(trades)), text)
 
 

@@ -77,6 +77,8 @@ def step(s: Speaker, event: EventView, places: Mapping[str, str] | None = None) 
     sealed = event.anchored.sealed_at
     happened = event.event_time if event.event_time is not None else sealed
     gap = sealed - happened
+    # A notice takes effect when it is sealed: it needs no time of its own.
+    stated = event.event_time is not None or event.kind == "lot.notice"
     facts, tables = _contents(s, event)
     tone = "info"
     if event.disposition in WARNING_DISPOSITIONS or payload.get("change") in ("HELD", "RECALLED"):
@@ -87,7 +89,7 @@ def step(s: Speaker, event: EventView, places: Mapping[str, str] | None = None) 
         title=_title(s, event),
         tone="warn" if "errorDeclaration" in payload else tone,
         icon=_icon(event),
-        happened=s.time(event.event_time) if event.event_time is not None else s("step_time.unstated"),
+        happened=s.time(happened) if stated else s("step_time.unstated"),
         happened_iso=iso(happened),
         recorded=s.time(sealed),
         recorded_iso=iso(sealed),

@@ -120,3 +120,19 @@ def test_spans_use_their_largest_unit(seconds: int, expected: str) -> None:
 
 def test_zone_names_need_no_catalogue() -> None:
     assert {SPEAKERS["zh"].pair(zone.zh, zone.en) for zone in ZONES.values()} >= {"梅州", "茂名", "肇庆"}
+
+
+@pytest.mark.parametrize(
+    ("text", "zh", "en"),
+    [
+        ("303.list.qty", "订单的数量", "order quantity"),
+        ("603.list.qty×price", "申报清单的数量 × 单价", "customs list quantity × unit price"),
+        ("303.goodsValue+freight", "订单的商品总额 + 运费", "order goods value + freight"),
+        ("603.Σlist.qty(kg)", "申报清单的各项数量合计", "customs list sum of quantity"),
+        ("505.somethingNew", "运单的somethingNew", "waybill somethingNew"),
+        ("order 1303.5 and 303", "order 1303.5 and 303", "order 1303.5 and 303"),
+    ],
+)
+def test_reasons_are_put_into_plain_words(text: str, zh: str, en: str) -> None:
+    assert SPEAKERS["zh"].plain(f"x {text} y") == f"x {zh} y"
+    assert SPEAKERS["en"].plain(f"x {text} y") == f"x {en} y"

@@ -113,8 +113,8 @@ def test_answer_comes_first_and_in_plain_words(client: TestClient, ledger: FakeL
 def test_chinese_answer(client: TestClient, ledger: FakeLedger) -> None:
     text = page(client, ledger, LINK, "zh").text
     for part in (
-        "5 条记录,历史完整",
-        "三单比对:3 笔交易中 1 笔一致",
+        "5 条记录，历史完整",
+        "三单比对：3 笔交易中 1 笔一致",
         "本页不能证明什么",
         "海关注册登记号",
         "收款金额与订单金额不相等",
