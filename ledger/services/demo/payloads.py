@@ -42,6 +42,12 @@ def lot_class(lot: DemoLot, quantity: str | None = None) -> dict[str, Any]:
     }
 
 
+def _issuer(template: str, owner: Actor) -> dict[str, str]:
+    """A certificate's issuer in both languages: the owner itself, or the member of that Chinese name."""
+    zh = template.format(owner=owner.zh)
+    return {"zh": zh, "en": next((actor.en for actor in BY_SLUG.values() if actor.zh == zh), zh)}
+
+
 def origin(lot: DemoLot, now: float) -> dict[str, Any]:
     """The lot.origin payload of one demonstration lot."""
     owner, site = BY_SLUG[lot.owner], SITES[lot.owner]
@@ -68,7 +74,7 @@ def origin(lot: DemoLot, now: float) -> dict[str, Any]:
             {
                 "type": c["type"],
                 "number": c["number"].format(lot=lot.lot),
-                "issuer": c["issuer"].format(owner=owner.zh),
+                "issuer": _issuer(c["issuer"], owner),
                 "assurance": c["assurance"],
                 "issuedAt": day(at + c["days"] * DAY),
             }
