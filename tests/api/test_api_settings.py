@@ -58,3 +58,11 @@ def test_only_the_settings_read_the_environment() -> None:
         if re.search(r"os\.environ|getenv", re.sub(r'"""[\s\S]*?"""', "", path.read_text(encoding="utf-8")))
     ]
     assert readers == ["settings.py"]
+
+
+def test_every_setting_is_documented() -> None:
+    from dataclasses import fields
+
+    text = (Path(api.__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    table = text[text.index("## Settings") :]
+    assert [spec.name for spec in fields(Settings) if f"`{spec.name.upper()}`" not in table] == []
