@@ -13,11 +13,16 @@ from api.negotiation import language
 from api.problems import HttpProblem
 from api.responses import RenderCache
 from api.settings import Settings
+from ledger.documents.canonical import MAX_DEPTH, loads_strict
 
 if TYPE_CHECKING:
     from api.observability import Metrics
     from api.pages import Pages
     from api.ports import LedgerPort
+
+
+MAX_REQUEST_LEAVES = 250_000  # scalars of one body: about what fits into the default body limit
+WRAPPING = 4  # levels that a submission or document puts around a record's payload
 
 
 class OutboxWatch:
@@ -81,6 +86,14 @@ async def get_ledger(request: Request) -> LedgerPort:
 async def get_body(request: Request) -> bytes:
     """The raw body, already bounded by `api.limits`."""
     return await request.body()
+
+
+def read_json(body: bytes, settings: Settings) -> Any:
+    """The value of a whole JSON body, read strictly. It holds many records, so its bounds are the request's, not one
+    record's; each record meets its own bounds where it is committed. Raises Malformed, NotCanonical or TooLarge."""
+    return loads_strict(
+        body, max_bytes=settings.max_body, max_depth=MAX_DEPTH + WRAPPING, max_leaves=MAX_REQUEST_LEAVES
+    )
 
 
 async def get_language(request: Request) -> tuple[str, bool]:

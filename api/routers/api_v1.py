@@ -10,12 +10,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api import schemas, wire
-from api.context import BodyDep, ContextDep, LedgerDep
+from api.context import BodyDep, ContextDep, LedgerDep, read_json
 from api.documented import problems, request_body
 from api.ledger_info import ledger_info
 from api.paths import decoded
 from api.responses import Rendered, json_bytes, send
-from ledger.documents.canonical import loads_strict
 from ledger.errors import Malformed
 
 router = APIRouter(prefix="/api/v1", tags=["api"])
@@ -121,9 +120,9 @@ def get_member(request: Request, context: ContextDep, ledger: LedgerDep, member_
     },
     openapi_extra=request_body({"application/json": schemas.Submission}),
 )
-def post_submission(body: BodyDep, ledger: LedgerDep) -> JSONResponse:
+def post_submission(body: BodyDep, context: ContextDep, ledger: LedgerDep) -> JSONResponse:
     """Seal one author's records under one SM2 signature. Idempotent: a repeat gets the first receipt and 200."""
-    value = loads_strict(body)
+    value = read_json(body, context.settings)
     if not isinstance(value, dict):
         raise Malformed("the submission must be a JSON object", field="")
     receipt = ledger.submit(value)

@@ -13,12 +13,11 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 
 from api import schemas
-from api.context import BodyDep, ContextDep, LedgerDep
+from api.context import BodyDep, ContextDep, LedgerDep, read_json
 from api.documented import problems, request_body
 from api.envelope import HEADER, decode_envelope
 from api.problems import HttpProblem
 from api.routers.customs import require_media_type
-from ledger.documents.canonical import loads_strict
 from ledger.domain.events import parse_document, parse_event
 from ledger.errors import Malformed, SignatureRequired
 
@@ -65,6 +64,7 @@ def capture_options(context: ContextDep) -> Response:
 def capture(
     request: Request,
     body: BodyDep,
+    context: ContextDep,
     ledger: LedgerDep,
     originseal_envelope: Annotated[str | None, Header(alias=HEADER)] = None,
 ) -> Response:
@@ -75,7 +75,7 @@ def capture(
         raise HttpProblem(400, "only the error behaviour 'rollback' is offered: one signature covers all events")
     envelope = decode_envelope(originseal_envelope)
     if envelope is None:
-        _check_events(loads_strict(body))
+        _check_events(read_json(body, context.settings))
         raise SignatureRequired(
             "the document is well-formed, but nobody signed it",
             field=HEADER,

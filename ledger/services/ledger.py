@@ -25,7 +25,7 @@ from ledger.chain.relayer import Relayer
 from ledger.chain.rpcserver import handle_json
 from ledger.crypto.digest import Digest, parse_sm3
 from ledger.crypto.sm2 import PublicKey
-from ledger.documents.canonical import loads_strict
+from ledger.documents.canonical import MAX_DEPTH, loads_strict
 from ledger.documents.ceb import parse_message
 from ledger.documents.statement import commit
 from ledger.documents.submission import CheckedSubmission
@@ -51,6 +51,7 @@ from ledger.services.trades import Matcher, open_matcher
 from ledger.vault import Vault
 from ledger.vault import open_engine as open_database
 
+MAX_DOCUMENT_LEAVES = 250_000  # scalars of one EPCIS document
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 
@@ -215,7 +216,10 @@ class Ledger:
     def submit_epcis(self, document: bytes, envelope: Mapping[str, Any]) -> Receipt:
         """Seal every event of an EPCIS document under the capturing member's signature."""
         _, member = self._lookup(parse_sm3(envelope["keyId"], field="OriginSeal-Envelope#/keyId"))
-        events = parse_document(loads_strict(document))
+        # A document holds many records: its size is bounded by whoever read it, each record's where it is committed.
+        events = parse_document(
+            loads_strict(document, max_bytes=len(document), max_depth=MAX_DEPTH + 4, max_leaves=MAX_DOCUMENT_LEAVES)
+        )
         records = [("epcis.event", event) for event in events]
         lots = [demand(commit("epcis.event", member, (), event), event).lots for event in events]
         return self.submit(customs.envelope_wire(records, lots, envelope, None))

@@ -211,3 +211,24 @@ def test_operators_see_the_real_ledger(client: TestClient, small: SmallLedger) -
     assert client.get("/readyz").json()["ready"] is True
     assert f"originseal_height {float(small.ledger.status().height)}" in client.get("/metrics").text
     assert PRODUCER.en in client.get("/members", headers={"accept": "text/html", "accept-language": "en"}).text
+
+
+def test_capture_takes_a_document_larger_than_one_record_may_be(client: TestClient, small: SmallLedger) -> None:
+    small.register_lot()
+    parts = [
+        small.producer.part("epcis.event", {**payloads.harvested(LOT, time.time()), "originseal:note": "n" * 9000})
+        for _ in range(120)
+    ]
+    wire = small.producer.compose(parts).to_wire()
+    document = {
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-01-01T00:00:00Z",
+        "epcisBody": {"eventList": [record["payload"] for record in wire["records"]]},
+    }
+    assert len(json.dumps(document)) > 1 << 20
+    answer = client.post("/epcis/capture", json=document, headers=envelope(wire))
+    assert answer.status_code == 202, answer.text
+    lot = client.get(f"/api/v1/lots/{LOT.gtin}/{LOT.lot}").json()
+    assert lot["accumulator"]["total"] == 121
+    assert lot["historyComplete"] is True

@@ -114,6 +114,14 @@ def test_submission_gets_201_then_200_with_the_first_receipt(client: TestClient,
     assert found.json() == first.json()
 
 
+def test_submission_of_many_records_is_read_whole(client: TestClient, ledger: FakeLedger) -> None:
+    records = [{"kind": "epcis.event", "payload": {f"k{i}": "v" * 60 for i in range(30)}} for _ in range(800)]
+    body = {"format": "originseal-submission/v1", "records": records}
+    assert len(json.dumps(body)) > 1_500_000
+    assert client.post("/api/v1/submissions", json=body).status_code == 201
+    assert len(ledger.stored[0]["records"]) == 800
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -131,6 +139,7 @@ def test_submission_gets_201_then_200_with_the_first_receipt(client: TestClient,
         (b"\xef\xbb\xbf{}", "not-canonical"),
         (b"[" * 100_000 + b"]" * 100_000, "malformed"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "malformed"),
+        (b"[" + b"1," * 400_000 + b"1]", "malformed"),
         (b'{"a":1' + b"0" * 5000 + b"}", None),
         (b'{"a":0.10000000000000000000001}', None),
     ],
