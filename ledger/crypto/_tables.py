@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
-USES_BEFORE_TABLE = 3  # building a table costs about as much as two verifications
+USES_BEFORE_TABLE = 16  # a table costs two verifications, the first one and its self-test ten: not for short runs
 _NID_SM2 = 1172  # obj_mac.h
 
 _ptr, _bytes, _size, _int = c.c_void_p, c.c_char_p, c.c_size_t, c.c_int

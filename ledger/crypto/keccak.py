@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from _imp import extension_suffixes  # as importlib.machinery has them, without importing `importlib`
 from _thread import _local as thread_local  # `threading` would bring functools and collections
-from importlib.machinery import EXTENSION_SUFFIXES
 
 import Crypto
 
@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+EXTENSION_SUFFIXES = extension_suffixes()
 DIGEST_BYTES = 32
 _CAPACITY_BYTES = 64  # 512 bits for a 256-bit digest
 _ROUNDS = 24

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from ledger.crypto import _openssl, _pem, _tables
+from ledger.crypto import _openssl, _tables
 from ledger.crypto import sm3 as _sm3
 from ledger.errors import BadKey, Malformed, SignatureRejected
 from ledger.values import dataclass
@@ -127,6 +127,8 @@ class PublicKey:
     @classmethod
     def from_spki_pem(cls, pem: bytes | str) -> PublicKey:
         """From exactly one PUBLIC KEY block; raises BadKey."""
+        from ledger.crypto import _pem  # on use: the verifier has no PEM file
+
         return cls.from_spki_der(_pem.decode(pem, ("PUBLIC KEY",))[1])
 
     @property
@@ -137,6 +139,8 @@ class PublicKey:
     @property
     def spki_pem(self) -> str:
         """SubjectPublicKeyInfo as PEM."""
+        from ledger.crypto import _pem  # on use: the verifier has no PEM file
+
         return _pem.encode("PUBLIC KEY", self.spki_der)
 
     # ---- digests and verification
@@ -200,6 +204,8 @@ class PrivateKey:
     @classmethod
     def from_pkcs8_pem(cls, pem: bytes | str, password: bytes | None = None) -> PrivateKey:
         """From exactly one PKCS#8 block, encrypted if and only if a password is given; raises BadKey."""
+        from ledger.crypto import _pem  # on use: the verifier has no PEM file
+
         label, der = _pem.decode(pem, ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"))
         encrypted = label != "PRIVATE KEY"
         if encrypted and not password:
@@ -212,6 +218,8 @@ class PrivateKey:
 
     def to_pkcs8_pem(self, password: bytes | None, iterations: int = PBKDF2_ITERATIONS) -> str:
         """PKCS#8 as PEM; `None` means unencrypted, on purpose. Raises BadKey for an empty password."""
+        from ledger.crypto import _pem  # on use: the verifier has no PEM file
+
         if password is None:
             return _pem.encode("PRIVATE KEY", _openssl.pkcs8_of(self._key, None, 0, b""))
         if not password:

@@ -79,7 +79,8 @@ def _follows(previous: tuple[str | int, ...], path: tuple[str | int, ...]) -> bo
         if before != after:
             if isinstance(before, int) and isinstance(after, int):
                 return before < after
-            return utf16_key(str(before)) < utf16_key(str(after))
+            one, two = str(before), str(after)
+            return one < two if one.isascii() and two.isascii() else utf16_key(one) < utf16_key(two)
     return False  # the same path, or one inside the other
 
 

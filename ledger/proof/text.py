@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 MAX_JSON_BYTES = 64 * 1024 * 1024  # a bundle of a lot with some ten thousand records
 MAX_JSON_DEPTH = 24  # the formats nest eight deep
-_HEX = frozenset(b"0123456789abcdef")
 
 
 def load_json(data: bytes | str, field: str = "", limit: int = MAX_JSON_BYTES) -> Any:
@@ -95,11 +94,15 @@ def hexadecimal(value: Any, field: str, length: int | None = None, *, prefix: st
     digits = value[len(prefix) :]
     if len(digits) > 2 * limit:
         raise Malformed(f"{len(digits) // 2} bytes are over the limit of {limit}", field=field)
-    if len(digits) % 2 or not digits.isascii() or not _HEX.issuperset(digits.encode("ascii")):
+    try:
+        data = bytes.fromhex(digits)
+    except ValueError:
+        data = b""
+    if data.hex() != digits:  # fromhex also takes blanks and upper case: the one form is what hex() writes
         raise Malformed("pairs of lower-case hexadecimal digits were expected", field=field)
-    if length is not None and len(digits) != 2 * length:
-        raise Malformed(f"{length} bytes were expected, not {len(digits) // 2}", field=field)
-    return bytes.fromhex(digits)
+    if length is not None and len(data) != length:
+        raise Malformed(f"{length} bytes were expected, not {len(data)}", field=field)
+    return data
 
 
 def digest(value: Any, field: str, algorithm: str = "sm3") -> bytes:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from ledger.proof.rlp import Item
 
+    Seen = dict[bytes, tuple[bytes, list[Item]]]  # node: its hash and its items
+
 EMPTY_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")  # keccak(rlp(""))
 EMPTY_CODE = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")  # keccak("")
 
@@ -38,10 +40,13 @@ class Account:
     code_hash: bytes
 
 
-def prove(root: bytes, key: bytes, proof: Sequence[bytes], field: str = "proof") -> bytes | None:
+def prove(
+    root: bytes, key: bytes, proof: Sequence[bytes], field: str = "proof", seen: Seen | None = None
+) -> bytes | None:
     """The value at `key` (unhashed: the trie's own key bytes), or None where `proof` shows there is none.
 
-    Raises Malformed on a node that is no trie node, VerificationFailed when the proof does not hold for `root`.
+    `seen` keeps hashed and parsed nodes between proofs under one root, which share most of them. Raises Malformed on
+    a node that is no trie node, VerificationFailed when the proof does not hold for `root`.
     """
     if len(proof) > MAX_NODES:
         raise Malformed(f"a proof of {len(proof)} nodes is over the limit of {MAX_NODES}", field=field)
@@ -59,9 +64,13 @@ def prove(root: bytes, key: bytes, proof: Sequence[bytes], field: str = "proof")
             raw = proof[used]
             if len(raw) > MAX_NODE_BYTES:
                 raise Malformed(f"a trie node of {len(raw)} bytes", field=f"{field}/{used}")
-            if keccak256(raw) != reference:
+            known = None if seen is None else seen.get(raw)
+            digest = keccak256(raw) if known is None else known[0]
+            if digest != reference:
                 raise VerificationFailed("a trie node does not have the hash that leads to it", field=f"{field}/{used}")
-            node = decode_list(raw, f"{field}/{used}")
+            node = decode_list(raw, f"{field}/{used}") if known is None else known[1]
+            if seen is not None:
+                seen[raw] = digest, node
             if used and len(raw) < 32:
                 raise Malformed("a node below 32 bytes is referred to by hash", field=f"{field}/{used}")
             used += 1
@@ -153,9 +162,11 @@ def parse_account(value: bytes, field: str = "account") -> Account:
     )
 
 
-def prove_storage(storage_root: bytes, slot: int, proof: Sequence[bytes], field: str = "storageProof") -> int:
+def prove_storage(
+    storage_root: bytes, slot: int, proof: Sequence[bytes], field: str = "storageProof", seen: Seen | None = None
+) -> int:
     """The 256-bit value of `slot` under `storage_root`; 0 where the proof shows that nothing is stored there."""
-    value = prove(storage_root, keccak256(slot.to_bytes(32, "big")), proof, field)
+    value = prove(storage_root, keccak256(slot.to_bytes(32, "big")), proof, field, seen)
     if value is None:
         return 0
     number = as_int(decode(value, field), field)

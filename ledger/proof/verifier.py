@@ -360,8 +360,9 @@ class _Case:
         if [proof.slot for proof in shown] != list(needed):
             raise VerificationFailed("these are not the slots that the argument needs, in order", field=where)
         root = self.accounts[name].storage_root
+        seen: trie.Seen = {}
         for at, proof in enumerate(shown):
-            if trie.prove_storage(root, proof.slot, proof.proof, f"{where}/{at}/proof") != proof.value:
+            if trie.prove_storage(root, proof.slot, proof.proof, f"{where}/{at}/proof", seen) != proof.value:
                 raise VerificationFailed("the contract holds another value", field=f"{where}/{at}/value")
         return {proof.slot: proof.value for proof in shown}
 
