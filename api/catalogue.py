@@ -20,6 +20,7 @@ CEB_FIELD = re.compile(
     r"\b(?P<document>303|403|505|603|link)\.(?P<sum>Σ)?(?:list\.)?(?P<field>[A-Za-z]+)"
     r"(?:(?P<sign>[×+])(?P<second>[A-Za-z]+))?(?:\(kg\))?"
 )
+BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 CHINA = datetime.timezone(datetime.timedelta(hours=8), "UTC+8")
 
 
@@ -81,7 +82,8 @@ class Speaker:
 
     def plain(self, text: str) -> str:
         """A rule's reason with customs field names (`303.list.qty×price`) put into words; other text stays."""
-        return CEB_FIELD.sub(self._worded, text)
+        worded = CEB_FIELD.sub(self._worded, text)
+        return BETWEEN_HAN.sub("", worded) if self.language == "zh" else worded
 
     def _worded(self, match: re.Match[str]) -> str:
         names = [self.term("ceb_field", name) for name in (match["field"], match["second"]) if name]
