@@ -2,7 +2,7 @@
 
 `create_app(settings)` opens the ledger of `settings.data` at start-up and closes it at shutdown; a ledger handed
 in is used and left open. Layers of a request, from outside in: Observe (log, metrics, security headers, last
-resort), Limits (rates, sizes, time), KeepEncodedSlashes, the routes.
+resort), Limits (rates, sizes, time), HeadAsGet, KeepEncodedSlashes, the routes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from api.limits import Limits
 from api.negotiation import media_type
 from api.observability import Metrics, Observe, configure_logging
 from api.pages import Pages
-from api.paths import KeepEncodedSlashes
+from api.paths import HeadAsGet, KeepEncodedSlashes
 from api.ports import LedgerPort
 from api.problems import HTTP_FAULTS, MEDIA_TYPE, HttpProblem, Problem, problem_of
 from api.responses import RenderCache
@@ -91,6 +91,7 @@ def create_app(settings: Settings, ledger: LedgerPort | None = None) -> FastAPI:
         app.include_router(module.router)
     _add_error_handlers(app, context)
     app.add_middleware(KeepEncodedSlashes)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Limits, settings=settings)
     app.add_middleware(Observe, settings=settings, metrics=context.metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -99,7 +99,18 @@ def test_gzip_is_used_only_when_accepted(client: TestClient) -> None:
     assert "Accept-Encoding" in plain.headers["vary"]
 
 
-def test_head_is_not_offered_for_json_but_get_is(client: TestClient) -> None:
+@pytest.mark.parametrize(
+    "path", [LOT, f"/01/{GTIN}/10/{NUMBER}", "/", "/static/site.css", f"{LOT}/nope", "/labels/x/y.svg"]
+)
+def test_head_answers_like_get_without_the_body(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    for name in ("content-type", "content-length", "etag", "vary", "content-security-policy"):
+        assert head.headers.get(name) == got.headers.get(name)
+
+
+def test_post_to_a_readable_address_gets_405(client: TestClient) -> None:
     assert client.post(LOT).status_code == 405
 
 
