@@ -65,7 +65,15 @@ class Ledger:
         self.anchors = anchors
         self.deployment = Deployment.from_json(config.deployment)
         self.engine = open_engine(folder, config)
-        check(self.deployment, self.engine)
+        try:
+            check(self.deployment, self.engine)
+            self._wire(keys)
+        except BaseException:
+            self.engine.close()
+            raise
+
+    def _wire(self, keys: OperatorKeys) -> None:
+        folder, config = self.folder, self.config
         self._database = open_database(config.database_url or folder.ledger)
         self.vault = Vault(self._database, keys.master)
         self.gateway = Gateway(

@@ -84,6 +84,16 @@ def create_operator_keys(keys: Path, passphrase: str) -> OperatorKeys:
 
 def open_operator_keys(keys: Path, passphrase: str) -> OperatorKeys:
     """Open the secrets; raises BadKey when the passphrase is wrong or a file was altered."""
+    return OperatorKeys(checkpoint=FileSigner.open(keys / "checkpoint.pem", passphrase), **_secrets(keys, passphrase))
+
+
+def open_reading_keys(keys: Path, passphrase: str) -> tuple[bytes, bytes]:
+    """Only what an audit needs: the tag key and the master key. Raises as open_operator_keys does."""
+    values = _secrets(keys, passphrase)
+    return values["tag"], values["master"]
+
+
+def _secrets(keys: Path, passphrase: str) -> dict[str, bytes]:
     path = keys / "operator.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +102,7 @@ def open_operator_keys(keys: Path, passphrase: str) -> OperatorKeys:
         if document["format"] != FORMAT or (kdf["n"], kdf["r"], kdf["p"]) != (SCRYPT_N, SCRYPT_R, SCRYPT_P):
             raise Malformed("unknown format or cost", field="operator.json")
         wrapping = _derive(passphrase, bytes.fromhex(kdf["salt"]))
-        values = {
+        return {
             name: sm4.unseal(wrapping, bytes.fromhex(document["sealed"][name]), aad=name.encode())
             for name in ("relayer", "tag", "master")
         }
@@ -102,7 +112,6 @@ def open_operator_keys(keys: Path, passphrase: str) -> OperatorKeys:
         raise BadKey("wrong passphrase, or the operator's keys were altered", field="operator.json") from e
     except (ValueError, KeyError, TypeError) as e:
         raise Malformed("operator.json is damaged", field="operator.json") from e
-    return OperatorKeys(checkpoint=FileSigner.open(keys / "checkpoint.pem", passphrase), **values)
 
 
 def _derive(passphrase: str, salt: bytes) -> bytes:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, func, insert, select
 
 from ledger.crypto.sm3 import hmac_sm3
+from ledger.documents.matching import Register
 from ledger.documents.statement import Record
 from ledger.domain.operations import NO_DOCUMENT
 from ledger.errors import Conflict
@@ -138,6 +139,20 @@ class TradeRegister:
         """Every list, in order of arrival."""
         query = select(_documents.c.record).where(_documents.c.kind == "ceb.603").order_by(_documents.c.sequence)
         return [row.record for row in connection.execute(query)]
+
+    def uniqueness(self, connection: Connection, documents: TradeDocuments) -> Register:
+        """Whether the trade's order number and waybill number each name one document only (rules R1 and R2)."""
+
+        def alone(record: bytes | None) -> bool:
+            if record is None:
+                return True
+            mine = select(_documents).where(_documents.c.record == record).subquery()
+            tag = _documents.c.waybill_tag if record == documents.waybill else _documents.c.order_tag
+            own = mine.c.waybill_tag if record == documents.waybill else mine.c.order_tag
+            same = select(func.count()).where(_documents.c.kind == mine.c.kind, tag == own)
+            return connection.execute(same).scalar() == 1
+
+        return Register(alone(documents.order), alone(documents.waybill))
 
     def _join(self, connection: Connection, inventory: bytes, order_tag: bytes, waybill_tag: bytes) -> TradeDocuments:
         columns = select(_documents.c.record, _documents.c.kind).order_by(_documents.c.sequence)

@@ -101,6 +101,8 @@ class Matcher:
     def evaluate(self, documents: TradeDocuments) -> Evaluation:
         """Apply the current policy to one trade's documents. Raises NotFound when a payload is missing."""
         link = dict(self._vault.record(documents.links[-1]).payload) if documents.links else None
+        with self._vault.transaction() as connection:
+            register = self._register.uniqueness(connection, documents)
         result = match(
             self._node(documents.order),
             [node for node in map(self._node, documents.receipts) if node is not None],
@@ -108,6 +110,7 @@ class Matcher:
             self._node(documents.inventory),
             current_policy(),
             link=link,
+            register=register,
         )
         return Evaluation(result, link)
 

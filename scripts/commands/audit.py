@@ -35,6 +35,10 @@ def audit(
     facts = result.to_json()
     if report is not None:
         write_json(report, facts)
+    try:
+        write_json(DataFolder(data).audit_report, facts)  # what the server's audit page shows
+    except OSError as error:
+        stderr.print(f"the result was not kept in {data}: {error.strerror}", markup=False)
     if as_json:
         emit(facts)
     else:

@@ -41,7 +41,7 @@ def demo(
         return
     from scripts.commands.serve import run
 
-    run(data, port, host, base_url, after_ready="" if as_json else _guide(facts))
+    run(data, port, host, base_url, quiet=True, after_ready="" if as_json else _guide(facts))
 
 
 def _guide(facts: dict[str, Any]) -> str:
@@ -61,7 +61,7 @@ def _guide(facts: dict[str, Any]) -> str:
     if mismatch:
         lines.append(f"  three documents that disagree 三单不符  {mismatch['page']}")
     lines += [
-        f"  API 接口                   {facts['url']}/docs · {facts['url']}/openapi.json",
+        f"  API 接口                   {facts['url']}/openapi.json",
         "What to try 试一试:",
         f"  curl -s {first['bundle']} -o bundle.json",
         f"  .venv/bin/originseal verify bundle.json --anchors {facts['anchors']}",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from scripts.commands.output import console
+from scripts.commands.output import EXIT_UNAVAILABLE, console
+
+MAX_HEADER_BYTES = 64 * 1024  # a signed envelope of a full customs message fits into one request header
 
 Data = Annotated[Path, typer.Option("--data", help="the data folder 数据目录")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="TCP port 端口")]
@@ -20,32 +23,40 @@ def serve(data: Data, port: Port = 8000, host: Host = "127.0.0.1", base_url: Bas
     run(data, port, host, base_url)
 
 
-def run(data: Path, port: int, host: str, base_url: str | None, after_ready: str = "") -> None:
-    """Open the folder, listen, print `READY url`, then block until interrupted."""
+def run(data: Path, port: int, host: str, base_url: str | None, *, quiet: bool = False, after_ready: str = "") -> None:
+    """Open the folder, listen, print `READY url`, then block until interrupted. `quiet` logs only what is wrong.
+
+    The ledger is opened before anything listens, so that what is wrong with it is this command's own error.
+    """
     import uvicorn
 
     from api.app import create_app
     from api.settings import Settings
+    from ledger.services.ledger import Ledger
 
-    url = base_url or f"http://{host}:{port}"
-    application = create_app(Settings.from_environment(data=data, base_url=url))
+    environment = {"ORIGINSEAL_LOG_LEVEL": "WARNING" if quiet else "INFO", **os.environ}
+    settings = Settings.from_environment(environment, data=data, base_url=base_url or f"http://{host}:{port}")
 
     class Server(uvicorn.Server):
-        async def startup(self, sockets: object = None) -> None:
-            await super().startup(sockets)  # type: ignore[arg-type]
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
             if self.started:
                 print(f"READY http://{host}:{port}", flush=True)
                 if after_ready:
                     console.print(after_ready, markup=False, soft_wrap=True)
 
-    config = uvicorn.Config(
-        application,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=15,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    Server(config).run()
+    with Ledger.open(data) as ledger:
+        config = uvicorn.Config(
+            create_app(settings, ledger),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=15,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        )
+        server = Server(config)
+        server.run()
+        if not server.started:
+            raise typer.Exit(EXIT_UNAVAILABLE)  # uvicorn has said why (the port is taken, usually)
