@@ -8,7 +8,7 @@ the audit's question. Goes on after a finding: an audit names every broken row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, select
@@ -25,13 +25,16 @@ from ledger.vault.values import Damage, StoredSubmission, UnreadableRecord
 _CHUNK = 500
 
 
-def examine(vault: VaultReader) -> Iterator[Damage]:
-    """Every row that is not what was written, as it is found. Raises StorageUnavailable when it cannot be read."""
+def examine(vault: VaultReader, decoded: Container[bytes] = ()) -> Iterator[Damage]:
+    """Every row that is not what was written, as it is found. Raises StorageUnavailable when it cannot be read.
+
+    Records of submissions in `decoded` are not decrypted: the caller has read those itself (`VaultReader.rows_of`).
+    """
     sealer = vault.sealer
     with reading(vault.engine) as connection, lenient_text(connection):
         for defect in structural_defects(connection):
             yield Damage("database", "structure", defect)
-        yield from _submissions(connection, sealer)
+        yield from _submissions(connection, sealer, decoded)
         yield from _simple(connection, checkpoints, "height", lambda row: codec.decode_checkpoint(row, sealer))
         yield from _simple(connection, settings, "name", lambda row: codec.decode_setting(row, sealer))
         if connection.execute(select(settings.c.name).where(settings.c.name == KEY_CHECK)).first() is None:
@@ -43,7 +46,7 @@ def examine(vault: VaultReader) -> Iterator[Damage]:
                 yield Damage(table.name, f"{seq}/{idx}", "belongs to no submission")
 
 
-def _submissions(connection: Connection, sealer: Sealer) -> Iterator[Damage]:
+def _submissions(connection: Connection, sealer: Sealer, decoded: Container[bytes]) -> Iterator[Damage]:
     after: Any = -(1 << 62)
     expected = 0
     while True:
@@ -59,12 +62,12 @@ def _submissions(connection: Connection, sealer: Sealer) -> Iterator[Damage]:
             if head["seq"] != expected:  # sequences have no gaps: a writer numbers its rows under the write lock
                 yield Damage("submissions", f"sequence {expected}", "the row is missing")
                 expected = head["seq"]
-            yield from _submission(head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer)
+            yield from _submission(head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer, decoded)
         after = heads[-1]["seq"]
 
 
 def _submission(
-    head: RowMapping, rows: list[RowMapping], messages: list[RowMapping], sealer: Sealer
+    head: RowMapping, rows: list[RowMapping], messages: list[RowMapping], sealer: Sealer, known: Container[bytes]
 ) -> Iterator[Damage]:
     submission_id = head["submission_id"]
     name = f"keccak256:{submission_id.hex()}" if isinstance(submission_id, bytes) else f"sequence {head['seq']}"
@@ -82,6 +85,8 @@ def _submission(
     for row in rows:
         if stored and not (isinstance(row["idx"], int) and 0 <= row["idx"] < stored.action.count):
             yield Damage("records", f"{name}/{row['idx']}", "the submission has no such record")
+        if submission_id in known:
+            continue
         decoded = codec.decode_record(row, submission_id, sealer)
         if isinstance(decoded, UnreadableRecord) and decoded.erasure is None:
             yield Damage("records", f"{name}/{row['idx']}", decoded.error.message)

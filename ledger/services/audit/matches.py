@@ -6,12 +6,13 @@ turned down (rule C1) is repeated without that rule. Does not judge documents th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from ledger.crypto.digest import sm3_text
 from ledger.documents.ceb import BusinessNode, node_from_payload
-from ledger.documents.matching import MatchResult, current_policy, match
+from ledger.documents.matching import MatchResult, Register, current_policy, match
 from ledger.documents.statement import Record
 from ledger.domain import action as act
 from ledger.errors import OriginSealError
@@ -21,7 +22,7 @@ from ledger.vault.reader import VaultReader
 
 RECORD_MATCH = 17
 CONTRACT_RULE = "C1"  # added by ledger.services.trades when the contract refused the goods
-Order = tuple[str, str]  # ebcCode, orderNo
+Key = tuple[str, str]  # ebcCode and orderNo, or logisticsCode and logisticsNo
 
 
 class Matches:
@@ -30,8 +31,10 @@ class Matches:
     def __init__(self, vault: VaultReader, findings: Findings) -> None:
         self._vault = vault
         self._findings = findings
-        self._receipts: dict[Order, list[bytes]] = {}
-        self._links: dict[Order, list[bytes]] = {}
+        self._receipts: dict[Key, list[bytes]] = {}
+        self._links: dict[Key, list[bytes]] = {}
+        self._orders: Counter[Key] = Counter()
+        self._waybills: Counter[Key] = Counter()
 
     def follow(self, accepted: Accepted, records: list[Record]) -> None:
         """Take note of these records and repeat the matches among them."""
@@ -50,11 +53,17 @@ class Matches:
 
     def _note(self, record: Record) -> None:
         head = record.payload if record.kind == "trade.link" else record.payload.get("head")
-        if record.kind not in ("trade.link", "ceb.403") or not isinstance(head, Mapping):
+        if not isinstance(head, Mapping):
             return
         order = str(head.get("ebcCode")), str(head.get("orderNo"))
-        known = self._links if record.kind == "trade.link" else self._receipts
-        known.setdefault(order, []).append(record.digest)
+        if record.kind == "trade.link":
+            self._links.setdefault(order, []).append(record.digest)
+        elif record.kind == "ceb.403":
+            self._receipts.setdefault(order, []).append(record.digest)
+        elif record.kind == "ceb.303":
+            self._orders[order] += 1
+        elif record.kind == "ceb.505":
+            self._waybills[str(head.get("logisticsCode")), str(head.get("logisticsNo"))] += 1
 
     def _repeat(self, op: act.RecordMatch, payload: Mapping[str, Any]) -> None:
         where = f"trade {sm3_text(op.trade_id)}"
@@ -85,7 +94,12 @@ class Matches:
             links = self._links.get(self._order_of(inventory), [])
             link = dict(self._vault.record(links[-1], with_evidence=False).payload) if links else None
         nodes = [node for node in map(self._node, receipts) if node is not None]
-        return match(order, nodes, waybill, inventory, current_policy(), link=link)
+        # Rules R1 and R2: each number names one document only, as far as the chain had come.
+        register = Register(
+            order is None or self._orders[self._order_of(order)] <= 1,
+            waybill is None or self._waybills[waybill.head.get("logisticsCode", ""), _number(waybill)] <= 1,
+        )
+        return match(order, nodes, waybill, inventory, current_policy(), link=link, register=register)
 
     def _possible_receipts(self, op: act.RecordMatch) -> list[list[bytes]]:
         """All receipts of the order sealed before, or (when more arrived meanwhile) only the one that is named."""
@@ -95,7 +109,7 @@ class Matches:
         return [known, named] if known != named else [named]
 
     @staticmethod
-    def _order_of(node: BusinessNode) -> Order:
+    def _order_of(node: BusinessNode) -> Key:
         return node.head.get("ebcCode", ""), node.head.get("orderNo", "")
 
     def _node(self, digest: bytes) -> BusinessNode | None:
@@ -103,3 +117,7 @@ class Matches:
             return None
         record = self._vault.record(digest, with_evidence=False)
         return node_from_payload(record.kind, record.payload)
+
+
+def _number(waybill: BusinessNode) -> str:
+    return waybill.head.get("logisticsNo", "")

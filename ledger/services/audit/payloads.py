@@ -33,11 +33,10 @@ class Payloads:
         self._findings = findings
         self._erasures: list[tuple[str, bytes | None]] = []
         self.records = 0
-        self.known: set[bytes] = set()
+        self.known: set[bytes] = set()  # submissions on chain whose records were read
 
     def check(self, batch: Sequence[Accepted]) -> None:
         """Check the records of these submissions."""
-        self.known.update(each.submission_id for each in batch)
         try:
             found = self._vault.rows_of(each.submission_id for each in batch)
         except OriginSealError:
@@ -49,6 +48,7 @@ class Payloads:
                     self._findings.add("payload.submission", each.name, error.message, block=each.block)
         for each in batch:
             if each.submission_id in found:
+                self.known.add(each.submission_id)
                 self._submission(each, found[each.submission_id])
             else:
                 self._findings.add("payload.submission-missing", each.name, block=each.block)

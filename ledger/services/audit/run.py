@@ -30,7 +30,7 @@ from ledger.services.audit.payloads import Payloads
 from ledger.services.audit.sources import EngineSource, Source
 from ledger.services.config import Config, DataFolder, load_config
 from ledger.services.consortium import open_engine
-from ledger.services.operator_keys import find_passphrase, open_operator_keys
+from ledger.services.operator_keys import find_passphrase, open_reading_keys
 from ledger.services.trade_register import TradeRegister
 from ledger.vault import open_engine as open_database
 from ledger.vault.reader import VaultReader
@@ -49,11 +49,11 @@ def audit(
     """
     folder = DataFolder(data)
     config = load_config(folder)
-    keys = open_operator_keys(folder.keys, passphrase or find_passphrase(folder.keys))
+    tag, master = open_reading_keys(folder.keys, passphrase or find_passphrase(folder.keys))
     findings = Findings(f"originseal audit --data {shlex.quote(str(data))}")
     run = _Run(folder, config, findings, progress or (lambda done, total, what: None))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        return run.all(pool, keys.master, TradeRegister(keys.tag))
+        return run.all(pool, master, TradeRegister(tag))
 
 
 class _Run:
@@ -133,7 +133,7 @@ class _Run:
             with self._part("chain.sqlite"):
                 self._progress(0, 0, "chain file 链文件")
                 file.check(findings, self._config.chain_id)
-        self._stores(vault, sealed, history, anchors, register)
+        self._stores(vault, sealed, history, anchors, register, payloads.known)
         if chain is not None:
             with self._part("index.sqlite"):
                 self._progress(0, 0, "read model 读模型")
@@ -161,11 +161,12 @@ class _Run:
         history: History,
         anchors: Anchors | None,
         register: TradeRegister,
+        decoded: set[bytes],
     ) -> None:
         findings = self._findings
         self._progress(0, 0, "stores 数据库")
         with self._part("ledger.sqlite"):
-            stores.check_vault(vault, findings)
+            stores.check_vault(vault, decoded, findings)
         with self._part("ledger.sqlite submissions"):
             stores.check_submissions(vault, sealed, findings)
         with self._part("ledger.sqlite outbox"):

@@ -5,7 +5,7 @@ Each derived row is derived again and compared. The payload store's own look at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import MetaData, Table, inspect, select, text
@@ -31,9 +31,12 @@ from ledger.vault.reader import VaultReader
 Headers = Mapping[int, tuple[bytes, bytes, int]]
 
 
-def check_vault(vault: VaultReader, findings: Findings) -> None:
-    """Every row of the payload store against its own seals, and no table that the program did not make."""
-    for damage in examine(vault):
+def check_vault(vault: VaultReader, decoded: Container[bytes], findings: Findings) -> None:
+    """Every row of the payload store against its own seals, and no table that the program did not make.
+
+    `decoded`: submissions whose records the walk has decrypted already.
+    """
+    for damage in examine(vault, decoded):
         kind = "file.damaged" if damage.table == "database" else "payload.row"
         findings.add(kind, f"ledger store {damage.table} {damage.key}", damage.reason)
     made: list[MetaData] = [vault_tables.metadata, outboxes.metadata, trade_register.metadata]
