@@ -74,7 +74,7 @@ def entries(*lots: bytes, count: int = 1) -> list[tuple[bytes, bytes, int]]:
     return [(lot, sm3(b"lot root" + lot), count) for lot in sorted(lots)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Actor:
     """A member with its key."""
 
@@ -83,6 +83,9 @@ class Actor:
     roles: int = 0
     zone: int = 6
     custodial: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
 
     @property
     def id(self) -> bytes:
