@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Select
 
 from ledger.crypto.digest import KECCAK256, SM3, Digest, sm3_text
+from ledger.documents.matching.model import FIELD_SEPARATOR
+from ledger.documents.matching.policy import rule_text
 from ledger.domain.codes import LotState, Standing, Verdict
 from ledger.domain.gs1 import parse_code, parse_gtin
 from ledger.domain.ids import lot_id
@@ -178,14 +180,23 @@ def _trades(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> tuple[
 
 def _rules(payload: Mapping[str, Any]) -> tuple[RuleView, ...]:
     rules = payload.get("rules")
-    names = ("id", "title_zh", "title_en", "severity", "outcome", "basis", "reason_zh", "reason_en")
+    names = ("id", "severity", "outcome", "reason_zh", "reason_en")
     views = []
     for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, dict):
             words = {name: rule[name] if isinstance(rule.get(name), str) else "" for name in names}
             fields = rule.get("fields")
-            shown = tuple(each for each in fields if isinstance(each, str)) if isinstance(fields, list) else ()
-            views.append(RuleView(**words, fields=shown))
+            shown = tuple(fields.split(FIELD_SEPARATOR)) if isinstance(fields, str) else ()
+            known = rule_text(words["id"])
+            views.append(
+                RuleView(
+                    **words,
+                    title_zh=known.title_zh if known else words["id"],
+                    title_en=known.title_en if known else words["id"],
+                    basis=known.basis if known else "",
+                    fields=shown,
+                )
+            )
     return tuple(views)
 
 

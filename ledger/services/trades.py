@@ -16,7 +16,7 @@ from ledger.chain.reader import ChainReader
 from ledger.crypto.digest import sm3_text
 from ledger.crypto.keyfile import FileSigner
 from ledger.documents.ceb import BusinessNode, node_from_payload
-from ledger.documents.matching import MatchResult, RuleResult, current_policy, match
+from ledger.documents.matching import MatchResult, RuleResult, current_policy, match, rule_text
 from ledger.documents.statement import Record
 from ledger.domain.codes import Verdict
 from ledger.domain.members import check_uscc, member_id
@@ -138,11 +138,13 @@ class Matcher:
 
 def _refused_by_contract(evaluation: Evaluation, refusal: RevertedOnChain) -> Evaluation:
     """The evaluation with one more rule: the ledger itself could not give the goods."""
+    words = rule_text("C1")
+    assert words is not None
     rule = RuleResult(
-        id="C1",
-        title_zh="批次数量与状态由合约核准",
-        title_en="The contracts grant the goods",
-        basis="contracts/src/Lots.sol, Trades.sol",
+        id=words.id,
+        title_zh=words.title_zh,
+        title_en=words.title_en,
+        basis=words.basis,
         severity="hard",
         outcome="failed",
         fields=("link.lines",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.documents.matching.engine import match
 from ledger.documents.matching.link import Link, LinkLine, parse_link
 from ledger.documents.matching.model import Case, Comparison, MatchResult, Register, RuleResult
-from ledger.documents.matching.policy import CURRENT_VERSION, Policy, current_policy, policy, read_policy
+from ledger.documents.matching.policy import CURRENT_VERSION, Policy, current_policy, policy, read_policy, rule_text
 
 __all__ = [
     "CURRENT_VERSION",
@@ -22,4 +22,5 @@ __all__ = [
     "parse_link",
     "policy",
     "read_policy",
+    "rule_text",
 ]

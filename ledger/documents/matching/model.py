@@ -18,6 +18,7 @@ from ledger.domain.codes import Verdict
 MAX_VALUES = 40
 MAX_NAMED = 8  # differing fields that a reason names one by one
 MAX_VALUE_LENGTH = 300
+FIELD_SEPARATOR = ", "  # between field names in a sealed rule
 
 DOCUMENTS_ZH = {"order": "订单", "receipt": "收款单", "waybill": "运单", "inventory": "清单"}
 DOCUMENTS_EN = {"order": "order", "receipt": "receipt", "waybill": "waybill", "inventory": "list"}
@@ -82,18 +83,17 @@ class RuleResult:
         return {_label(c.right, c.line): c.right_value for c in self.comparisons}
 
     def as_json(self) -> dict[str, Any]:
-        """The public leaves and, under `values`, the compared values that a disclosure withholds."""
-        value: dict[str, Any] = {
-            "id": self.id,
-            "title_zh": self.title_zh,
-            "title_en": self.title_en,
-            "basis": self.basis,
-            "severity": self.severity,
-            "outcome": self.outcome,
-            "fields": list(self.fields),
-            "reason_zh": self.reason_zh,
-            "reason_en": self.reason_en,
-        }
+        """What is sealed: the public leaves and, where the rule did not pass, the compared values under `values`.
+
+        A rule's title and basis belong to the policy's release, not to each trade: `rule_text` gives them. One text of
+        fields instead of a list keeps a trade at some eighty leaves, and its bundle and the check of it small.
+        """
+        value: dict[str, Any] = {"id": self.id, "severity": self.severity, "outcome": self.outcome}
+        if self.fields:
+            value["fields"] = FIELD_SEPARATOR.join(self.fields)
+        if self.outcome == "passed":
+            return value
+        value |= {"reason_zh": self.reason_zh, "reason_en": self.reason_en}
         # Line by line only what differs; the rest stands in the documents themselves.
         kept = [c for c in self.comparisons if not c.holds or c.line is None][:MAX_VALUES]
         if kept:

@@ -102,5 +102,15 @@ def rule_texts() -> tuple[RuleText, ...]:
     )
 
 
+@cache
+def rule_text(rule: str) -> RuleText | None:
+    """The words of one rule, of the matching rules and of those that the contracts apply; None for an unknown id."""
+    tables = json.loads(_folder().joinpath("rules.json").read_text(encoding="utf-8"))
+    row = tables["rules"].get(rule) or tables["contract_rules"].get(rule)
+    if row is None:
+        return None
+    return RuleText(rule, row["title_zh"], row["title_en"], tuple(row["needs"]), row["basis"])
+
+
 def _folder() -> Any:
     return resources.files("ledger.documents.matching").joinpath("policies")

@@ -244,7 +244,7 @@ def test_trade_link_shows_lots_and_quantities_only() -> None:
 
 
 def test_trade_match_shows_outcomes_but_no_compared_value() -> None:
-    rule = {"id": "R1", "title_zh": "金额", "title_en": "Amount", "outcome": "failed", "fields": ["goodsValue"]}
+    rule = {"id": "R1", "severity": "hard", "outcome": "failed", "fields": "303.goodsValue", "reason_en": "differs"}
     secret = {"left": "100.00", "right": "99.00"}
     payload = {"verdict": "MISMATCHED", "policyVersion": 1, "rules": [{**rule, **secret}], "note": "secret"}
     shown = public("trade.match", payload)
