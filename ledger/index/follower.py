@@ -6,7 +6,7 @@ that no longer has the block it had reached: then the read model must be rebuilt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Protocol
 
 from ledger.chain.contracts import Deployment
@@ -36,13 +36,26 @@ class Chain(Protocol):
 
 
 class Follower:
-    """Follows `chain` into `model`, taking the words of records from `vault`."""
+    """Follows `chain` into `model`, taking the words of records from `vault`.
 
-    def __init__(self, model: ReadModel, chain: Chain, vault: VaultReader, *, chunk: int = CHUNK_BLOCKS) -> None:
+    `checked` are submissions whose stored records the caller has just committed to again (an audit): their digests are
+    not computed a second time.
+    """
+
+    def __init__(
+        self,
+        model: ReadModel,
+        chain: Chain,
+        vault: VaultReader,
+        *,
+        chunk: int = CHUNK_BLOCKS,
+        checked: Container[bytes] = (),
+    ) -> None:
         self.model = model
         self._chain = chain
         self._vault = vault
         self._chunk = chunk
+        self._checked = checked
 
     def catch_up(self, progress: Progress | None = None, *, to: int | None = None) -> int:
         """Project every final block up to `to` (default: the newest); returns the height reached.
@@ -108,4 +121,5 @@ class Follower:
                 block, name = events[0].block, submission_of(events)
                 if block not in times:
                     times[block] = self._chain.block(block).time
-                yield from project(Happening(events, times[block], None if name is None else rows.get(name)))
+                mine = None if name is None else rows.get(name)
+                yield from project(Happening(events, times[block], mine, name in self._checked))

@@ -33,6 +33,8 @@ class Payloads:
         self._findings = findings
         self._erasures: list[tuple[str, bytes | None]] = []
         self.records = 0
+        self._wrong = 0
+        self.sound: set[bytes] = set()  # submissions all of whose records lead to their digests
         self.known: set[bytes] = set()  # submissions on chain whose records were read
 
     def check(self, batch: Sequence[Accepted]) -> None:
@@ -66,10 +68,13 @@ class Payloads:
             add("payload.record-missing", accepted.name, f"{len(rows)} rows, {action.count} records")
         self.records += len(rows)
         records: list[Record] = []
+        self._wrong = 0
         for row in rows:
             record = self._record(accepted, row)
             if record is not None:
                 records.append(record)
+        if len(records) == len(rows) and not self._wrong:
+            self.sound.add(accepted.submission_id)
         digests = [row.digest for row in rows]
         if not digests or merkle_root(digests) != action.root:
             add("payload.root", accepted.name, block=accepted.block)
@@ -110,6 +115,7 @@ class Payloads:
             return None
         if record.digest != row.digest or row.author != accepted.member_id:
             self._findings.add("payload.record", where, computed=record.digest, block=accepted.block)
+            self._wrong += 1
         return record
 
     def _rules(self, accepted: Accepted, records: list[Record], *, complete: bool) -> None:

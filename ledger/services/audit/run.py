@@ -138,7 +138,7 @@ class _Run:
             with self._part("index.sqlite"):
                 self._progress(0, 0, "read model 读模型")
                 model = ReadModel.inspect(self._config.index_url or self._folder.index)
-                stores.check_index(model, chain, vault, findings)
+                stores.check_index(model, chain, vault, payloads.sound, findings)
                 model.engine.dispose()
         database.dispose()
 

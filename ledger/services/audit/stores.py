@@ -162,9 +162,11 @@ def check_checkpoints(vault: VaultReader, anchors: Anchors, headers: Headers, he
         findings.count("checkpoints")
 
 
-def check_index(model: ReadModel, chain: ChainReader, vault: VaultReader, findings: Findings) -> None:
+def check_index(
+    model: ReadModel, chain: ChainReader, vault: VaultReader, checked: Container[bytes], findings: Findings
+) -> None:
     """The read model, row by row, against one projected afresh."""
-    for difference in audit_index(model, chain, vault):
+    for difference in audit_index(model, chain, vault, checked=checked):
         kind = "file.damaged" if difference.table == "database" else "index.row"
         findings.add(kind, f"index {difference.table} {difference.key} {difference.column}".rstrip(), str(difference))
     findings.count("read model tables", len(_table_names(model)))
