@@ -7,6 +7,8 @@ DATA ?= demo-data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# `make check REQUIRE_COMPILER=--require` fails, instead of saying SKIPPED, where `make node` was not run.
+REQUIRE_COMPILER ?=
 # Parallel test workers; 0 runs in one process.
 WORKERS ?= 2
 
@@ -26,7 +28,8 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m scripts.compile_contracts --check
+	$(BIN)/python -m scripts.openapi --check
+	$(BIN)/python -m scripts.compile_contracts --check $(REQUIRE_COMPILER)
 
 fix: $(STAMP)
 	$(BIN)/ruff check --fix .
