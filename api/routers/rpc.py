@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,10 +12,12 @@ from api.context import BodyDep, LedgerDep
 from api.documented import problems, request_body
 from api.problems import HttpProblem
 from ledger.documents.canonical import loads_strict
-from ledger.errors import Malformed
+from ledger.errors import Malformed, Unavailable
 
 router = APIRouter(tags=["rpc"])
 MAX_BATCH = 100
+MAX_AT_ONCE = 8  # requests in hand, of the 40 threads that also serve the pages
+_slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 CALL: dict[str, Any] = {
     "type": "object",
     "required": ["jsonrpc", "method"],
@@ -47,7 +50,12 @@ def rpc(body: BodyDep, ledger: LedgerDep) -> Response:
         return JSONResponse(_error(-32600, f"a batch holds 1 to {MAX_BATCH} calls"), status_code=400)
     if not isinstance(call, dict | list):
         return JSONResponse(_error(-32600, "a request object or a batch of them is required"), status_code=400)
-    answer = ledger.rpc(call)
+    if not _slots.acquire(blocking=False):
+        raise Unavailable("too many JSON-RPC requests at once", retry_after=1)
+    try:
+        answer = ledger.rpc(call)
+    finally:
+        _slots.release()
     if answer is None or answer == []:  # notifications only
         return Response(status_code=204)
     return JSONResponse(answer, headers={"cache-control": "no-store"})

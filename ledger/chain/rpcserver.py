@@ -6,6 +6,8 @@ are named below. Answers follow JSON-RPC 2.0 (batches, notifications, error obje
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 from ledger.chain import jsontext
@@ -22,7 +24,10 @@ from ledger.errors import RpcError, Unavailable
 MAX_BODY = 1 << 20  # bytes: a call with the largest submission fits
 MAX_BATCH = 100  # what ethers and web3.py send at once
 MAX_COST = 300  # per HTTP request, in the units of READ_COSTS
-MAX_CALL_GAS = 5_000_000  # per eth_call: about a second of py-evm; an SM2 check takes 0.14 million
+MAX_CALL_GAS = 5_000_000  # per eth_call: an SM2 check takes 0.14 million; at worst 10 s of py-evm's curve precompiles
+MAX_SECONDS = 2.0  # of processor time per HTTP request: what has begun is finished, the rest of a batch is not begun
+MAX_EXECUTIONS = 2  # at once: what executes contracts must leave room for everybody who only reads
+EXECUTION_WAIT = 5.0  # seconds to wait for one of them
 MAX_DEPTH = 32  # of nested JSON
 
 READ_COSTS = {
@@ -59,6 +64,21 @@ READ_COSTS = {
     "debug_getRawTransaction": 3,
 }
 
+_EXECUTING = frozenset({"eth_call", "eth_estimateGas"})
+_executions = threading.BoundedSemaphore(MAX_EXECUTIONS)
+
+
+class _Budget:
+    """What one HTTP request may still cost: units of READ_COSTS, and processor time of this thread."""
+
+    def __init__(self) -> None:
+        self.units = MAX_COST
+        self.until = time.thread_time() + MAX_SECONDS
+
+    def take(self, cost: int) -> bool:
+        self.units -= cost
+        return self.units >= 0 and time.thread_time() <= self.until
+
 
 def handle_json(engine: Engine, body: bytes | str | dict[str, Any] | list[Any]) -> Any:
     """The JSON-RPC answer to `body` (raw bytes or already parsed JSON); None when nothing is to be sent back.
@@ -73,17 +93,17 @@ def handle_json(engine: Engine, body: bytes | str | dict[str, Any] | list[Any]) 
         except ValueError:  # UnicodeError is one
             return _error(None, PARSE_ERROR, "the request is not JSON")
     if not isinstance(body, list):
-        return _one(engine, body, [MAX_COST])
+        return _one(engine, body, _Budget())
     if not body:
         return _error(None, INVALID_REQUEST, "an empty batch")
     if len(body) > MAX_BATCH:
         return _error(None, LIMIT_EXCEEDED, f"a batch has at most {MAX_BATCH} requests")
-    budget = [MAX_COST]
+    budget = _Budget()
     answers = [_one(engine, request, budget) for request in body]
     return [answer for answer in answers if answer is not None] or None
 
 
-def _one(engine: Engine, request: Any, budget: list[int]) -> dict[str, Any] | None:
+def _one(engine: Engine, request: Any, budget: _Budget) -> dict[str, Any] | None:
     if not isinstance(request, dict):
         return _error(None, INVALID_REQUEST, "a request is an object")
     ident = request.get("id")
@@ -98,19 +118,29 @@ def _one(engine: Engine, request: Any, budget: list[int]) -> dict[str, Any] | No
     return {"jsonrpc": "2.0", "id": ident, **answer}
 
 
-def _answer(engine: Engine, method: str, params: Any, budget: list[int]) -> dict[str, Any]:
+def _answer(engine: Engine, method: str, params: Any, budget: _Budget) -> dict[str, Any]:
     cost = READ_COSTS.get(method)
     if cost is None:
         return _body(METHOD_NOT_FOUND, f"the method {method[:64]} does not exist or is not available here")
-    budget[0] -= cost
-    if budget[0] < 0:
+    if not budget.take(cost):
         return _body(LIMIT_EXCEEDED, "this batch asks for too much at once")
     if not isinstance(params, list):
         return _body(-32602, "params must be a list")
     if not _shallow(params):
         return _body(-32602, f"params are nested deeper than {MAX_DEPTH}")
-    if method in ("eth_call", "eth_estimateGas") and params and isinstance(params[0], dict):
+    if method not in _EXECUTING:
+        return _request(engine, method, params)
+    if params and isinstance(params[0], dict):
         params = [_capped(params[0]), *params[1:]]
+    if not _executions.acquire(timeout=EXECUTION_WAIT):
+        return _body(LIMIT_EXCEEDED, "too many calls are being executed; ask again")
+    try:
+        return _request(engine, method, params)
+    finally:
+        _executions.release()
+
+
+def _request(engine: Engine, method: str, params: list[Any]) -> dict[str, Any]:
     try:
         return {"result": engine.request(method, params)}
     except RpcError as error:

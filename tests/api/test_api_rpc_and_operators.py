@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from api.context import OutboxWatch
 from api.observability import JsonFormatter, shortened
+from api.routers import rpc as rpc_router
 from ledger.errors import EngineUnavailable
 
 CALL = {"jsonrpc": "2.0", "id": 5, "method": "eth_chainId"}
@@ -38,6 +39,17 @@ def test_batch_over_the_limit_is_refused_before_any_call(client: TestClient, led
     answer = client.post("/rpc", json=[CALL] * 101)
     assert answer.json()["error"]["code"] == -32600
     assert ledger.calls == 0
+
+
+def test_too_many_requests_at_once_are_asked_to_come_back(client: TestClient) -> None:
+    for _ in range(rpc_router.MAX_AT_ONCE):
+        assert rpc_router._slots.acquire(blocking=False)
+    try:
+        answer = client.post("/rpc", json=CALL)
+    finally:
+        rpc_router._slots.release(rpc_router.MAX_AT_ONCE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert client.post("/rpc", json=CALL).status_code == 200
 
 
 def test_get_explains_what_to_do(client: TestClient) -> None:

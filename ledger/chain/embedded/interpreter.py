@@ -26,7 +26,9 @@ from eth.vm.opcode_values import JUMPDEST, STOP
 from ledger.chain.embedded.translation import SIMPLE, Translation, translate
 
 HOT = 3  # times a run is reached before it is translated (about half a millisecond)
-PROGRAMS = 64  # contract codes kept translated; the ledger has six
+# What a stranger's eth_call can make us keep and do: translating a run takes half a millisecond and keeps about 1.5 KB.
+PROGRAMS = 16  # contract codes kept translated; the ledger has six
+MAX_RUNS = 1_000  # translated per code; the ledger's own codes stay far below
 
 Run = Callable[[Any, list[Any], Any], int]
 
@@ -40,6 +42,11 @@ class Program:
         self.runs: dict[int, Run | None] = {}  # None: the instruction here is not simple
         self.heat: dict[int, int] = {}
         self.leaders = self.jumps | {0}
+
+    @property
+    def full(self) -> bool:
+        """Whether no more runs of this code are translated: py-evm's own instructions do the rest."""
+        return len(self.runs) >= MAX_RUNS
 
     def run_at(self, position: int) -> Run | None:
         """Translate the run that starts at `position`."""
@@ -78,7 +85,7 @@ class _Stream(CodeStream):  # type: ignore[misc]  # py-evm ships no types
                 position = run(computation, values, meter)
                 run = runs.get(position)
                 at_leader = True
-            if position not in runs and position < length and (at_leader or position in leaders):
+            if position not in runs and position < length and (at_leader or position in leaders) and not known.full:
                 count = heat.get(position, 0) + 1
                 heat[position] = count
                 if count >= HOT:
@@ -99,7 +106,8 @@ class LedgerComputation(ShanghaiComputation):  # type: ignore[misc]
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
         super().__init__(state, message, transaction_context)
-        self.code = _Stream(message.code, self)
+        if not message.is_create:  # a constructor runs once: translating it would not pay
+            self.code = _Stream(message.code, self)
         self._calldata: bytes | None = None
 
     def calldata(self) -> bytes:

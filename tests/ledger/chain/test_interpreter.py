@@ -192,6 +192,23 @@ def test_long_straight_code_is_split_and_the_same() -> None:
     assert not assert_same(body + RETURN_TOP)["error"]
 
 
+def test_translations_stay_bounded_and_results_the_same_when_a_code_has_very_many_runs() -> None:
+    code = b"\x5b" * 3000 + RETURN_TOP  # every JUMPDEST begins a run of its own
+    assert_same(push(3) + code)
+    assert len(interpreter.program(push(3) + code).runs) == interpreter.MAX_RUNS
+
+
+def test_code_of_a_creation_is_not_kept() -> None:
+    db = NodeDB(NodeCache(lambda key: None))
+    header = genesis_header(1_700_000_000, b"", 10**9, BLANK_ROOT_HASH)
+    before = interpreter.program.cache_info().currsize
+    computation = Machine(CHAIN_ID, lambda _: iter(())).call(
+        header, Message(b"", bytes.fromhex("60006000f3"), gas=200_000), db
+    )
+    assert not computation.is_error
+    assert interpreter.program.cache_info().currsize == before
+
+
 def test_memory_growth_costs_the_same() -> None:
     for offset in (0, 1, 31, 32, 1000, 2**20, 2**64, 2**256 - 1):
         assert_same(push(5) + push(offset) + b"\x52" + push(offset) + b"\x51" + RETURN_TOP, gas=500_000)

@@ -389,3 +389,31 @@ def test_server_never_raises_for_any_parameters(empty: EmbeddedEngine, method: s
     answer = handle_json(empty, {"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     assert "result" in answer or answer["error"]["code"] in (-32602, -32001, -32000, -32005, 3)
     json.dumps(answer)
+
+
+CALL_NOTHING = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"to": ADDRESS}, "latest"]}
+
+
+def test_server_begins_no_more_calls_when_a_batch_has_used_its_time(
+    empty: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpcserver, "MAX_SECONDS", 0.0)
+    clock = iter([0.0, 0.0, 0.1])  # start of the request, first call, second call
+    monkeypatch.setattr(rpcserver.time, "thread_time", lambda: next(clock))
+    first, second = handle_json(empty, [CALL_NOTHING, CALL_NOTHING])
+    assert first["result"] == "0x"
+    assert second["error"]["code"] == -32005
+
+
+def test_server_refuses_to_execute_when_enough_is_being_executed(
+    empty: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpcserver, "EXECUTION_WAIT", 0.0)
+    for _ in range(rpcserver.MAX_EXECUTIONS):
+        assert rpcserver._executions.acquire(blocking=False)
+    try:
+        assert handle_json(empty, CALL_NOTHING)["error"]["code"] == -32005
+        assert "result" in handle_json(empty, {**CALL_NOTHING, "method": "eth_blockNumber", "params": []})
+    finally:
+        rpcserver._executions.release(rpcserver.MAX_EXECUTIONS)
+    assert handle_json(empty, CALL_NOTHING)["result"] == "0x"
