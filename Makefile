@@ -54,6 +54,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing the pinned packages into $(VENV) …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q contracts ledger api scripts
 	@touch $@
 
 clean:
