@@ -96,6 +96,8 @@ def open_reading_keys(keys: Path, passphrase: str) -> tuple[bytes, bytes]:
 def _secrets(keys: Path, passphrase: str) -> dict[str, bytes]:
     path = keys / "operator.json"
     try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise BadKey("others can read the operator's keys", field=path.name, hint=f"chmod 600 {path}")
         document = json.loads(path.read_text(encoding="utf-8"))
         kdf = document["kdf"]
         # The costs are ours, not the file's: an altered file must not choose how much memory we spend.

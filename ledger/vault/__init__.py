@@ -1,7 +1,6 @@
 """The payload store: submissions, encrypted records and evidence, checkpoints. NOT disposable (see docs/stores.md)."""
 
 from ledger.vault.engine import open_engine, reading, writing
-from ledger.vault.masterkey import load_or_create_master_key
 from ledger.vault.store import Vault
 from ledger.vault.values import (
     Damage,
@@ -20,7 +19,6 @@ __all__ = [
     "StoredSubmission",
     "UnreadableRecord",
     "Vault",
-    "load_or_create_master_key",
     "open_engine",
     "reading",
     "writing",

@@ -9,7 +9,8 @@ from typing import Any
 from ledger.domain.members import Role, check_uscc
 from ledger.index.views import Anchored, MemberView
 from ledger.services.demo.actors import BY_SLUG, Actor
-from ledger.services.demo.lots import SITES, DemoLot
+from ledger.services.demo.lots import DemoLot
+from ledger.services.demo.sites import SITES
 
 NOW = 1_764_000_000
 DAY = 86_400

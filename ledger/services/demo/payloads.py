@@ -8,7 +8,8 @@ from typing import Any
 
 from ledger.domain.gs1 import digital_link
 from ledger.services.demo.actors import BY_SLUG, Actor
-from ledger.services.demo.lots import BY_LOT, SITES, DemoLot, Site
+from ledger.services.demo.lots import BY_LOT, DemoLot
+from ledger.services.demo.sites import SITES, Site
 
 BEIJING = timezone(timedelta(hours=8))
 HOUR = 3600.0

@@ -77,6 +77,13 @@ def test_opening_is_refused_when_secrets_were_swapped(keys: Path, tmp_path: Path
         open_operator_keys(path.parent, GOOD)
 
 
+def test_opening_is_refused_when_others_can_read_the_file(keys: Path, tmp_path: Path) -> None:
+    path = copy(keys, tmp_path) / "operator.json"
+    path.chmod(0o640)
+    with pytest.raises(BadKey, match="others can read"):
+        open_operator_keys(path.parent, GOOD)
+
+
 def test_cost_is_ours_when_the_file_asks_for_another(keys: Path, tmp_path: Path) -> None:
     path = copy(keys, tmp_path) / "operator.json"
     document = json.loads(path.read_text())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ledger.documents.ceb import compose_message
-from ledger.errors import Conflict, NotFound
+from ledger.errors import Conflict, NotAuthorised, NotFound, RecordsRefused
 from ledger.index.views import TradeView
-from ledger.services.compose import Composer
+from ledger.services.compose import Composer, Part
 from ledger.services.demo import trades
 from ledger.services.demo.actors import BY_SLUG, Actor
 from ledger.services.demo.trades import DemoTrade, Node
@@ -167,3 +169,66 @@ def test_second_document_is_refused_when_its_business_key_is_taken(world: World)
 def test_trade_id_is_unknown_when_nothing_was_sealed_under_it(world: World) -> None:
     with pytest.raises(NotFound):
         world.small.ledger.trade("sm3:" + "00" * 32)
+
+
+# ------------------------------------------------------------------------------------- documents that nobody filed
+
+
+def altered_order(world: World, alter: Callable[[dict[str, Any]], None], *, keep_message: bool = True) -> Part:
+    """An order of Yuepin's whose payload is changed after its message was written."""
+    composer = world.composer("yuepin")
+    transfer = {"copCode": "1", "copName": "x", "dxpMode": "DXP", "dxpId": "DXPTEST"}
+    message = compose_message("CEB303", [trades.order(order_of(), NOW)], transfer)
+    (genuine,) = composer.documents(message)
+    payload = copy.deepcopy(genuine.record.payload)
+    alter(payload)
+    return composer.part("ceb.303", payload, evidence=message if keep_message else None)
+
+
+def deleted(path: str) -> Callable[[dict[str, Any]], None]:
+    def alter(payload: dict[str, Any]) -> None:
+        del payload["head"][path]
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("alter", "keep_message", "field"),
+    [
+        (lambda payload: payload["head"].update(goodsValue="1"), True, "/payload"),
+        (deleted("orderNo"), True, "/payload"),
+        (lambda payload: payload["head"].update(orderNo=7), True, "/payload"),
+        (lambda payload: payload.update(list="none"), True, "/payload"),
+        (lambda payload: payload.update(xml={"c14n": "sm3:" + "0" * 64}), True, "/payload"),
+        (lambda payload: payload.update(xml={}), True, "/payload"),
+        (lambda payload: None, False, "/evidence"),
+    ],
+)
+def test_document_is_refused_when_it_is_not_a_node_of_its_message(
+    world: World, alter: Callable[[dict[str, Any]], None], keep_message: bool, field: str
+) -> None:
+    composer = world.composer("yuepin")
+    wire = composer.compose([altered_order(world, alter, keep_message=keep_message)]).to_wire()
+    before = world.small.ledger.vault.counts()
+    with pytest.raises(RecordsRefused) as caught:
+        world.small.ledger.submit(wire)
+    assert [(p["record"], p["field"]) for p in caught.value.problems] == [(0, field)]
+    assert world.small.ledger.vault.counts() == before
+
+
+@pytest.mark.parametrize("message", [b"not XML", b"<a/>"])
+def test_document_is_refused_when_its_message_cannot_be_read(world: World, message: bytes) -> None:
+    composer = world.composer("yuepin")
+    payload = altered_order(world, lambda _: None).record.payload
+    wire = composer.compose([composer.part("ceb.303", payload, evidence=message)]).to_wire()
+    with pytest.raises(RecordsRefused):
+        world.small.ledger.submit(wire)
+
+
+def test_link_is_refused_when_another_company_states_it(world: World) -> None:
+    """Whoever may write about a lot must not decide which of its goods went into somebody else's order."""
+    composer = world.composer("nanling-logistics")
+    wire = composer.compose([composer.part("trade.link", trades.link(order_of()))]).to_wire()
+    with pytest.raises(NotAuthorised) as caught:
+        world.small.ledger.submit(wire)
+    assert caught.value.field == "/payload/ebcCode"
