@@ -1,8 +1,8 @@
 """Customs messages at the door: what a CEB message is worth before anybody seals it, and the receipt it earns.
 
 `check_message` stores nothing: it parses leniently, names every deviation and answers per business node as the official
-receipts do (CEB304, 404, 506, 604). Sealing needs the strict form and the issuer's signature: the code that a document
-names as its issuer must be the author's own unified social credit code.
+receipts do (CEB304, 404, 506, 604). Sealing needs the strict form, the exact message, and the issuer's signature: the
+code that a document names as its issuer must be the author's own unified social credit code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ledger.documents.ceb import (
 )
 from ledger.documents.statement import Record
 from ledger.domain.members import check_uscc, member_id
-from ledger.errors import Malformed, NotAuthorised
+from ledger.errors import Malformed, NotAuthorised, RecordsRefused
 
 # Whose statement a document is: one of these elements must name the author of the submission.
 ISSUERS = {
@@ -34,6 +34,7 @@ ISSUERS = {
     "ceb.505": ("logisticsCode",),
     "ceb.603": ("ebcCode", "agentCode"),
 }
+LINK, LINK_ISSUERS = "trade.link", ("ebcCode",)  # only the seller knows which lots it filled its order from
 REASONS_IN_INFO = 5  # returnInfo has 1000 characters; the JSON answer lists them all
 
 
@@ -104,17 +105,64 @@ def _info(status: str, errors: Sequence[Defect]) -> str:
     return "；".join([words, *(e.message_zh for e in errors[:REASONS_IN_INFO])])
 
 
+class Messages:
+    """The messages of one submission, each parsed once, whatever became of it."""
+
+    def __init__(self, known: Mapping[bytes, CebMessage] | None = None) -> None:
+        self._nodes: dict[bytes, dict[str, BusinessNode] | Malformed] = {
+            data: _by_digest(message) for data, message in (known or {}).items()
+        }
+
+    def require(self, records: Sequence[Record]) -> None:
+        """Every customs document must be a business node of the exact message that came with it (strict form).
+
+        Raises RecordsRefused naming each one that is not: what a document says is what its issuer would have filed.
+        """
+        problems = []
+        for index, record in enumerate(records):
+            if record.kind not in ISSUERS:
+                continue
+            try:
+                self._require(record)
+            except Malformed as error:
+                problems.append({"record": index, "code": error.code, "field": error.field, "reason": error.message})
+        if problems:
+            raise RecordsRefused(f"{len(problems)} problem(s); nothing was stored", problems)
+
+    def _require(self, record: Record) -> None:
+        if record.evidence is None:
+            raise Malformed("a customs document comes with its exact message", field="/evidence")
+        nodes = self._nodes.get(record.evidence)
+        if nodes is None:
+            try:
+                nodes = _by_digest(parse_message(record.evidence, mode="strict"))
+            except Malformed as error:
+                nodes = error
+            self._nodes[record.evidence] = nodes
+        if isinstance(nodes, Malformed):
+            raise Malformed(f"the message cannot be sealed: {nodes.message}", field="/evidence") from nodes
+        xml = record.payload.get("xml")
+        node = nodes.get(str(xml.get("c14n"))) if isinstance(xml, Mapping) else None
+        if node is None or node.kind != record.kind or node.payload() != record.payload:
+            raise Malformed("the document is not a business node of its message", field="/payload")
+
+
+def _by_digest(message: CebMessage) -> dict[str, BusinessNode]:
+    return {node.c14n_digest: node for node in message.nodes}
+
+
 def require_issuer(record: Record) -> None:
-    """Raise NotAuthorised unless the document names its author as its issuer."""
-    names = ISSUERS.get(record.kind)
+    """Raise NotAuthorised unless the document, or the link of an order to lots, names its author as its issuer."""
+    link = record.kind == LINK
+    names = LINK_ISSUERS if link else ISSUERS.get(record.kind)
     if names is None:
         return
-    head = record.payload.get("head")
+    head = record.payload if link else record.payload.get("head")
     codes = [head.get(name, "") for name in names] if isinstance(head, Mapping) else []
     if record.author not in {_member(code) for code in codes}:
         raise NotAuthorised(
             f"a document of kind {record.kind} is sealed by the company that {' or '.join(names)} names",
-            field="/payload/head/" + names[0],
+            field="/payload/" + ("" if link else "head/") + names[0],
             hint="the code must be the signer's 18-character unified social credit code",
         )
 

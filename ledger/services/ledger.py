@@ -156,7 +156,11 @@ class Ledger:
 
         Raises what intake raises, RevertedOnChain with the contract's own error, NonceUsed, Unavailable.
         """
+        return self._submit(wire, customs.Messages())
+
+    def _submit(self, wire: Mapping[str, Any], messages: customs.Messages) -> Receipt:
         checked = check_submission(wire, self._domain, self._lookup)
+        messages.require(checked.records)
         for record in checked.records:
             customs.require_issuer(record)
         with self._writing:
@@ -218,7 +222,7 @@ class Ledger:
         records = [(node.kind, node.payload()) for node in message.nodes]
         evidence = base64.b64encode(data).decode("ascii")
         wire = customs.envelope_wire(records, [()] * len(records), envelope, evidence)
-        receipt = self.submit(wire)
+        receipt = self._submit(wire, customs.Messages({data: message}))
         return customs.report(message, now=time.time()).sealed_with(receipt.submission_id), receipt
 
     def submit_epcis(self, document: bytes, envelope: Mapping[str, Any]) -> Receipt:
