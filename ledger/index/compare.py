@@ -124,8 +124,10 @@ def _compare_table(table: Table, ours: Connection, theirs: Connection) -> Iterat
 
 def _same(table: Table, ours: Connection, theirs: Connection) -> bool:
     """Whether the tables hold the same rows with the same types: the usual case, found without naming every value."""
-    query = str(select(table).order_by(*table.primary_key).compile(ours.engine))
-    stored, expected = ([tuple(row) for row in side.exec_driver_sql(query)] for side in (ours, theirs))
+    query = select(table).order_by(*table.primary_key)
+    stored, expected = (
+        [tuple(row) for row in side.exec_driver_sql(str(query.compile(side.engine)))] for side in (ours, theirs)
+    )
     return stored == expected and all(
         tuple(map(type, one)) == tuple(map(type, other)) for one, other in zip(stored, expected, strict=True)
     )
