@@ -17,6 +17,8 @@ from ledger.errors import Malformed
 
 MAX_TEXT = 500  # characters of one human-readable field
 MAX_ITEMS = 1000  # entries of one list
+# Times that every reader's calendar holds in every time zone: 1900-01-01 and 3000-01-01 UTC, Unix seconds.
+EARLIEST, LATEST = -2_208_988_800, 32_503_680_000
 
 # RFC 3339 date-time with an explicit offset; seconds' fraction up to nanoseconds.
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
@@ -123,9 +125,12 @@ class Node:
         try:
             seconds, _, rest = text.partition(".")
             offset = rest.lstrip("0123456789") if rest else ""
-            return int(datetime.fromisoformat((seconds + offset).replace("Z", "+00:00")).timestamp())
+            moment = int(datetime.fromisoformat((seconds + offset).replace("Z", "+00:00")).timestamp())
         except (ValueError, OverflowError) as error:
             raise Malformed(f"is not a date-time: {error}", field=self.pointer) from error
+        if not EARLIEST <= moment < LATEST:
+            self.refuse("must lie in the years 1900 to 2999")
+        return moment
 
     def day(self) -> date:
         """A calendar date, YYYY-MM-DD."""

@@ -98,6 +98,10 @@ def test_biz_step_is_the_bare_word_when_it_is_a_standard_one(written, bare):
         ({"eventTime": ...}, "/eventTime"),
         ({"eventTime": "2026-06-12T06:30:00"}, "/eventTime"),
         ({"eventTime": "yesterday"}, "/eventTime"),
+        ({"eventTime": "0001-01-01T00:00:00+00:00"}, "/eventTime"),
+        ({"eventTime": "1899-12-31T23:59:59Z"}, "/eventTime"),
+        ({"eventTime": "3000-01-01T00:00:00Z"}, "/eventTime"),
+        ({"eventTime": "9999-12-31T23:59:59.999-23:59"}, "/eventTime"),
         ({"eventTimeZoneOffset": "Z"}, "/eventTimeZoneOffset"),
         ({"eventTimeZoneOffset": "+25:00"}, "/eventTimeZoneOffset"),
         ({"action": "CHANGE"}, "/action"),
@@ -141,6 +145,11 @@ def test_event_refusal_names_the_field_when_it_is_wrong(changes, field):
     with pytest.raises(Malformed) as caught:
         parse_event(event(**changes))
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("edge", ["1900-01-01T00:00:00Z", "2999-12-31T23:59:59.999Z"])
+def test_event_is_read_when_its_time_is_the_first_or_last_that_every_calendar_holds(edge):
+    assert parse_event(event(eventTime=edge)).event_time is not None
 
 
 TRANSFORMATION: dict[str, Any] = {
