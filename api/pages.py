@@ -97,6 +97,7 @@ class Pages:
             zone_name=zone_name,
             role_name=role_name,
             base_url=self._settings.base_url,
+            demo=self._settings.demo,
             path=path,
             **values,
         )

@@ -25,7 +25,7 @@ class Settings:
 
     `base_url` is this server's absolute URL as outsiders reach it: what QR codes and links say. It is never taken from
     a request's Host header: a cached page or a printed label must not be steerable by whoever asks for it.
-    A rate of 0 switches that limit off.
+    A rate of 0 switches that limit off. `demo` puts a notice on every page: invented goods must not pass for real ones.
     """
 
     data: Path = Path("data")
@@ -44,6 +44,7 @@ class Settings:
     outbox_stuck_after: float = 120.0
     max_index_lag: int = 2
     log_level: str = "INFO"
+    demo: bool = False
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)

@@ -35,7 +35,6 @@ def run(data: Path, port: int, host: str, base_url: str | None, *, quiet: bool =
     from ledger.services.ledger import Ledger
 
     environment = {"ORIGINSEAL_LOG_LEVEL": "WARNING" if quiet else "INFO", **os.environ}
-    settings = Settings.from_environment(environment, data=data, base_url=base_url or f"http://{host}:{port}")
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -46,6 +45,8 @@ def run(data: Path, port: int, host: str, base_url: str | None, *, quiet: bool =
                     console.print(after_ready, markup=False, soft_wrap=True)
 
     with Ledger.open(data) as ledger:
+        url = base_url or f"http://{host}:{port}"
+        settings = Settings.from_environment(environment, data=data, base_url=url, demo=ledger.config.demo)
         config = uvicorn.Config(
             create_app(settings, ledger),
             host=host,

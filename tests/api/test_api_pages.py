@@ -12,7 +12,9 @@ from fake_ledger import FakeLedger
 from fastapi.testclient import TestClient
 from page_reading import GTIN, HTML, LINK, NUMBER, PAGES, RECALLED, TRADE, page, parsed
 
+from api.app import create_app
 from api.provenance import MAX_STEPS, MAX_TRADES
+from api.settings import Settings
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -235,3 +237,14 @@ def test_page_survives_an_origin_that_was_erased_or_is_strange(
     assert answer.status_code == 200
     assert f"Lot {NUMBER}" in answer.text
     assert client.get(LINK, headers={"accept": "application/ld+json"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/lots", "/trades", "/members", "/audit", "/problems", "/no-such-page"])
+@pytest.mark.parametrize("demo", [True, False])
+def test_every_page_says_that_goods_are_invented_when_it_is_a_demonstration(
+    settings: Settings, ledger: FakeLedger, path: str, demo: bool
+) -> None:
+    with TestClient(create_app(replace(settings, demo=demo), ledger)) as client:
+        page = client.get(path, headers={"accept": "text/html", "accept-language": "en"}).text
+    assert "<html" in page
+    assert ("goods, companies and numbers are invented" in page) is demo
