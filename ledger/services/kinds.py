@@ -157,7 +157,7 @@ def _document(record: Record, payload: Mapping[str, Any]) -> Demand:
 def _match(record: Record, payload: Mapping[str, Any]) -> Demand:
     verdicts = {"MATCHED": 1, "MISMATCHED": 2, "INCOMPLETE": 3}
     verdict = payload.get("verdict")
-    if verdict not in verdicts:
+    if not isinstance(verdict, str) or verdict not in verdicts:
         raise Malformed("one of MATCHED, MISMATCHED, INCOMPLETE is required", field="/verdict")
     documents = payload.get("documents")
     if not isinstance(documents, Mapping):
