@@ -79,6 +79,10 @@ class _Budget:
         self.units -= cost
         return self.units >= 0 and time.thread_time() <= self.until
 
+    def end(self) -> None:
+        """Begin nothing more: the rest of a batch must not wait its turn again and again."""
+        self.units = 0
+
 
 def handle_json(engine: Engine, body: bytes | str | dict[str, Any] | list[Any]) -> Any:
     """The JSON-RPC answer to `body` (raw bytes or already parsed JSON); None when nothing is to be sent back.
@@ -133,6 +137,7 @@ def _answer(engine: Engine, method: str, params: Any, budget: _Budget) -> dict[s
     if params and isinstance(params[0], dict):
         params = [_capped(params[0]), *params[1:]]
     if not _executions.acquire(timeout=EXECUTION_WAIT):
+        budget.end()
         return _body(LIMIT_EXCEEDED, "too many calls are being executed; ask again")
     try:
         return _request(engine, method, params)
