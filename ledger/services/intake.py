@@ -20,23 +20,28 @@ from ledger.services.kinds import demand
 KeyLookup = Callable[[bytes], tuple[PublicKey, bytes]]  # key id -> (public key, member id); raises UnknownMember
 
 
-def check_submission(wire: Mapping[str, Any], domain: bytes, lookup: KeyLookup) -> CheckedSubmission:
-    """Check a submission in wire form. Raises Malformed, UnknownMember, SignatureRejected or RecordsRefused."""
+def check_submission(
+    wire: Mapping[str, Any], domain: bytes, lookup: KeyLookup, *, now: int | None = None
+) -> CheckedSubmission:
+    """Check a submission in wire form that arrives at `now` (Unix seconds; None: at any time).
+
+    Raises Malformed, UnknownMember, SignatureRejected or RecordsRefused.
+    """
     key_text = wire.get("keyId") if isinstance(wire, Mapping) else None
     if not isinstance(key_text, str):
         raise Malformed("the id of the signing key is required", field="/keyId")
     public_key, member = lookup(Digest.parse(key_text).value)
     checked = check(wire, domain, public_key, member)
-    _check_rules(checked)
+    _check_rules(checked, now)
     return checked
 
 
-def _check_rules(checked: CheckedSubmission) -> None:
+def _check_rules(checked: CheckedSubmission, now: int | None) -> None:
     problems: list[dict[str, Any]] = []
     demanded: Counter[tuple[int, bytes]] = Counter()
     for index, record in enumerate(checked.records):
         try:
-            wanted = demand(record, record.payload)
+            wanted = demand(record, record.payload, now=now)
         except OriginSealError as error:
             problems.append(_problem(index, error))
             continue

@@ -58,8 +58,8 @@ def sorted_lots(lots: list[bytes]) -> tuple[bytes, ...]:
     return tuple(sorted(set(lots)))
 
 
-def _origin(record: Record, payload: Mapping[str, Any]) -> Demand:
-    origin = parse_origin(payload)
+def _origin(record: Record, payload: Mapping[str, Any], now: int | None = None) -> Demand:
+    origin = parse_origin(payload, now=now)
     own = lot_id(origin.gtin, origin.lot)
     quantity, unit = origin.quantity.to_base("/quantity")
     parents = [(parent.lot_id, parent.base_quantity) for parent in origin.parents]
@@ -67,8 +67,8 @@ def _origin(record: Record, payload: Mapping[str, Any]) -> Demand:
     return Demand(lots, act.register_lot(own, record.digest, quantity, unit, parents))
 
 
-def _event(record: Record, payload: Mapping[str, Any]) -> Demand:
-    return Demand(sorted_lots([lot_id(gtin, lot) for gtin, lot in parse_event(payload).lots]))
+def _event(record: Record, payload: Mapping[str, Any], now: int | None = None) -> Demand:
+    return Demand(sorted_lots([lot_id(gtin, lot) for gtin, lot in parse_event(payload, now=now).lots]))
 
 
 def _profile(record: Record, payload: Mapping[str, Any]) -> Demand:
@@ -183,6 +183,10 @@ def _document_digest(documents: Mapping[str, Any], name: str) -> bytes:
     return Digest.parse(documents[name], "sm3", field=f"/documents/{name}").value
 
 
+_TIMED: dict[str, Callable[[Record, Mapping[str, Any], int | None], Demand]] = {
+    "lot.origin": _origin,
+    "epcis.event": _event,
+}
 _DEMANDS: dict[str, Callable[[Record, Mapping[str, Any]], Demand]] = {
     "lot.origin": _origin,
     "lot.notice": _lot_notice,
@@ -195,8 +199,13 @@ _DEMANDS: dict[str, Callable[[Record, Mapping[str, Any]], Demand]] = {
 }
 
 
-def demand(record: Record, payload: Mapping[str, Any]) -> Demand:
-    """What this record calls for; raises Malformed when its payload breaks the rules of its kind."""
+def demand(record: Record, payload: Mapping[str, Any], *, now: int | None = None) -> Demand:
+    """What this record calls for; raises Malformed when its payload breaks the rules of its kind.
+
+    With `now` (Unix seconds) what is said to have happened later than that is refused too, as intake does.
+    """
+    if now is not None and record.kind in _TIMED:
+        return _TIMED[record.kind](record, payload, now)
     rule = _DEMANDS.get(record.kind)
     if rule is None:
         raise Malformed(f"unknown kind of record; one of {', '.join(sorted(_DEMANDS))}", field="/kind")

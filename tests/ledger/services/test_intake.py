@@ -11,6 +11,9 @@ import pytest
 from ledger.crypto.keyfile import FileSigner
 from ledger.crypto.sm2 import PrivateKey
 from ledger.documents.statement import commit
+from ledger.domain.action import set_lot_state
+from ledger.domain.ids import lot_id
+from ledger.domain.lots import LotState
 from ledger.domain.members import member_id
 from ledger.errors import (
     Malformed,
@@ -217,3 +220,22 @@ def test_document_is_refused_when_another_company_seals_it(small: SmallLedger) -
         {"copCode": "9144", "copName": "x", "dxpMode": "DXP", "dxpId": "X"},
     )
     refused(small, lingnan.compose(lingnan.documents(message)).to_wire(), NotAuthorised)
+
+
+@pytest.mark.parametrize("ahead", [3600, 400 * 24 * 3600])
+def test_event_is_refused_when_it_lies_in_the_future(small: SmallLedger, ahead: int) -> None:
+    small.register_lot()
+    wire = small.event_wire(eventTime=payloads.moment(time.time() + ahead))
+    error = refused(small, wire, RecordsRefused)
+    assert isinstance(error, RecordsRefused)
+    assert [(p["record"], p["field"]) for p in error.problems] == [(0, "/eventTime")]
+
+
+def test_operation_is_refused_when_no_record_speaks_of_it(small: SmallLedger) -> None:
+    small.register_lot()
+    event = small.producer.part("epcis.event", payloads.harvested(LOT, time.time()))
+    recall = set_lot_state(lot_id(LOT.gtin, LOT.lot), int(LotState.RECALLED))
+    wire = small.producer.compose([Part(event.record, recall)]).to_wire()
+    error = refused(small, wire, RecordsRefused)
+    assert isinstance(error, RecordsRefused)
+    assert [(p["record"], p["field"]) for p in error.problems] == [(None, "/operations")]
