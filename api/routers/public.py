@@ -245,9 +245,9 @@ def _audit(report: dict[str, Any] | None) -> dict[str, Any] | None:
     findings = report.get("findings") or 0
     return {
         "findings": len(findings) if isinstance(findings, list) else int(findings),
-        "height": report.get("height", "?"),
+        "height": report.get("head", "?"),
         "records": report.get("records", 0),
-        "time": report.get("time"),
+        "time": report.get("startedAt"),
     }
 
 

@@ -310,7 +310,7 @@ class FakeLedger:
 
     def audit_status(self) -> dict[str, Any] | None:
         self._answer()
-        return {"records": 321, "findings": [], "height": 123, "time": NOW}
+        return {"format": "originseal-audit/v1", "records": 321, "findings": [], "head": 123, "startedAt": NOW}
 
     def rpc(self, body: Any) -> Any:
         self._answer()

@@ -139,7 +139,7 @@ def test_static_files_may_be_kept_for_ever_and_change_url_with_content(client: T
 def test_audit_page_shows_checkpoint_and_findings(client: TestClient, ledger: FakeLedger) -> None:
     assert "originseal-checkpoint/v1" in page(client, ledger, "/audit").text
     assert "no findings" in page(client, ledger, "/audit").text
-    ledger.audit_status = lambda: {"records": 3, "findings": [{}, {}], "height": 9}  # type: ignore[method-assign]
+    ledger.audit_status = lambda: {"records": 3, "findings": [{}, {}], "head": 9}  # type: ignore[method-assign]
     assert "2 findings" in page(client, ledger, "/audit").text
     ledger.audit_status = lambda: None  # type: ignore[method-assign]
     assert "No audit report yet." in page(client, ledger, "/audit").text

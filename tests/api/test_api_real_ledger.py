@@ -18,9 +18,11 @@ from ledger.documents.ceb import compose_message
 from ledger.documents.statement import commit
 from ledger.documents.submission import build
 from ledger.domain.action import domain
+from ledger.services.audit import audit
+from ledger.services.config import write_json
 from ledger.services.demo import payloads, trades
 from ledger.services.demo.actors import BY_SLUG
-from tests.small_ledger import LOT, PRODUCER, SmallLedger
+from tests.small_ledger import LOT, PASSPHRASE, PRODUCER, SmallLedger
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "data" / "ceb202205" / "samples" / "export"
 LINK = f"/01/{LOT.gtin}/10/{LOT.lot}"
@@ -232,3 +234,13 @@ def test_capture_takes_a_document_larger_than_one_record_may_be(client: TestClie
     lot = client.get(f"/api/v1/lots/{LOT.gtin}/{LOT.lot}").json()
     assert lot["accumulator"]["total"] == 121
     assert lot["historyComplete"] is True
+
+
+def test_audit_page_words_the_report_that_an_audit_writes(client: TestClient, small: SmallLedger) -> None:
+    small.register_lot()
+    report = audit(small.data, passphrase=PASSPHRASE)
+    assert report.sound, report.by_kind
+    write_json(small.ledger.folder.audit_report, report.to_json())
+    text = client.get("/audit", headers={"accept": "text/html", "accept-language": "en"}).text
+    assert f"genesis to height {report.head}: " in text
+    assert "Audited " in text

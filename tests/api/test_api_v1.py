@@ -188,7 +188,7 @@ def test_ledger_info_is_unavailable_when_the_contract_does_not_answer(client: Te
 def test_status_carries_the_audit_summary(client: TestClient) -> None:
     body = client.get("/api/v1/status").json()
     assert body["height"] == 123
-    assert body["audit"]["time"] == NOW
+    assert body["audit"]["startedAt"] == NOW
     assert client.get("/api/v1/audit").json()["records"] == 321
 
 
