@@ -103,6 +103,7 @@ __all__ = [
 
 ACTION_TYPE = b"OriginSeal.Action(bytes32 root,uint32 count,LotEntry[] lots,Operation[] operations)"
 ACTION_TYPEHASH = keccak256(ACTION_TYPE)
+NO_OPERATIONS = keccak256(b"")
 DOMAIN_TAG = b"OriginSeal submission v1"
 SUBMIT_SIGNATURE = (
     b"submit(bytes32,(bytes32,uint32,(bytes32,bytes32,uint32)[],(uint8,bytes)[]),bytes23,bytes32,bytes32)"
@@ -138,9 +139,8 @@ class Action:
         """The struct hash that the signed message carries. Raises Malformed when a field is out of range."""
         lots = b"".join(word32(e.lot_id) + word32(e.root) + uint(e.count, 32) for e in self.lots)
         operations = b"".join(keccak256(uint(o.kind, 8) + keccak256(o.data)) for o in self.operations)
-        return keccak256(
-            ACTION_TYPEHASH + word32(self.root) + uint(self.count, 32) + keccak256(lots) + keccak256(operations)
-        )
+        listed = keccak256(operations) if operations else NO_OPERATIONS
+        return keccak256(ACTION_TYPEHASH + word32(self.root) + uint(self.count, 32) + keccak256(lots) + listed)
 
     def check_shape(self) -> None:
         """Raises Malformed when lots are not ascending and unique, or the action has no record."""

@@ -206,7 +206,7 @@ class Ledger:
             key = self.gateway.call("Members", "key", key_id)
             if not key["since"]:
                 raise UnknownMember("no member of this ledger has this key", field="/keyId")
-            known = PublicKey(key["x"], key["y"]), key["memberId"]
+            known = PublicKey(key["x"], key["y"]).expect_many(), key["memberId"]
             self._keys[key_id] = known
         return known
 

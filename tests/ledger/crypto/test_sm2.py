@@ -365,3 +365,16 @@ def test_sm2_is_bound_once_when_threads_start_together(monkeypatch: pytest.Monke
     for thread in threads:
         thread.join()
     assert len(runs) == 1 and len(found) == 8 and len({id(each) for each in found}) == 1
+
+
+def test_expecting_many_changes_no_answer_when_signatures_are_good_or_bad() -> None:
+    signer = PrivateKey.generate()
+    plain, expecting = PublicKey(signer.public.x, signer.public.y), PublicKey(signer.public.x, signer.public.y)
+    assert expecting.expect_many() is expecting
+    for n in range(4):
+        message = b"message %d" % n
+        signature = signer.sign(message)
+        assert expecting.verify(message, signature).e == plain.verify(message, signature).e
+        for key in (plain, expecting):
+            with pytest.raises(SignatureRejected):
+                key.verify(message + b"!", signature)
