@@ -305,12 +305,16 @@ class Ledger:
         )
 
     def audit_status(self) -> dict[str, Any] | None:
-        """The summary of the last audit that was run on this folder, or None."""
+        """What anybody may know of the last audit of this folder, or None: no path of this machine, no stored value."""
         try:
             report = json.loads(self.folder.audit_report.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        return report if isinstance(report, dict) else None
+        if not isinstance(report, dict):
+            return None
+        named = ("id", "severity", "where", "what")
+        findings = [{name: finding.get(name) for name in named} for finding in report.get("findings", ())]
+        return {**report, "findings": findings}
 
     def rpc(self, body: Any) -> Any:
         """Read-only JSON-RPC 2.0 over the chain."""
