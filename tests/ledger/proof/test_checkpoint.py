@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.crypto.keccak import keccak256
 from ledger.crypto.sm2 import PrivateKey
 from ledger.errors import Malformed, Untrusted, VerificationFailed
 from ledger.proof import checkpoint as checkpoints
 from ledger.proof.anchors import CheckpointKey
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_signed, parse_text
+from ledger.proof.rlp import encode
 
 KEY = PrivateKey.generate()
 OTHER = PrivateKey.generate()
@@ -168,3 +170,33 @@ def test_parse_signed_names_the_field_when_the_json_is_wrong(value, field):
     with pytest.raises(Malformed) as caught:
         parse_signed(value, "c")
     assert caught.value.field == field
+
+
+def _header(**changes):
+    items = [
+        bytes(32), bytes(32), bytes(20), b"\x03" * 32, bytes(32), bytes(32), bytes(256), b"", b"\x7b", b"\x01", b"",
+        POINT.time.to_bytes(4, "big"), b"", bytes(32), bytes(8),
+    ]  # fmt: skip
+    raw = encode(items)
+    fields = {name: getattr(POINT, name) for name in Checkpoint.__slots__} | {"block": keccak256(raw)} | changes
+    return SignedCheckpoint(Checkpoint(**fields), KEY.public.key_id, bytes(64)), raw
+
+
+def test_header_is_read_when_the_checkpoint_states_its_block():
+    header = checkpoints.header_of(*_header())
+    assert (header.number, header.time, header.state_root) == (POINT.height, POINT.time, POINT.state_root)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"block": bytes(32)}, "not that of"),
+        ({"height": 124}, "misstates"),
+        ({"time": POINT.time + 1}, "misstates"),
+        ({"state_root": bytes(32)}, "misstates"),
+    ],
+)
+def test_header_is_refused_when_the_checkpoint_states_another_block(change, reason):
+    with pytest.raises(VerificationFailed, match=reason) as caught:
+        checkpoints.header_of(*_header(**change), "/h")
+    assert caught.value.field == "/h"
