@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ledger.crypto.digest import Digest
@@ -54,6 +55,10 @@ def lot_at(payload: Mapping[str, Any], pointer: str = "") -> bytes:
     return lot_id(gtin, parse_lot_number(text(payload, "lot", pointer=pointer)))
 
 
+# Many events speak of the same lots.
+_known_lot_id = lru_cache(maxsize=4096)(lot_id)
+
+
 def sorted_lots(lots: list[bytes]) -> tuple[bytes, ...]:
     return tuple(sorted(set(lots)))
 
@@ -68,7 +73,7 @@ def _origin(record: Record, payload: Mapping[str, Any], now: int | None = None) 
 
 
 def _event(record: Record, payload: Mapping[str, Any], now: int | None = None) -> Demand:
-    return Demand(sorted_lots([lot_id(gtin, lot) for gtin, lot in parse_event(payload, now=now).lots]))
+    return Demand(sorted_lots([_known_lot_id(gtin, lot) for gtin, lot in parse_event(payload, now=now).lots]))
 
 
 def _profile(record: Record, payload: Mapping[str, Any]) -> Demand:

@@ -105,10 +105,12 @@ class Sealer:
 
 def _column(value: bytes | int | str | None) -> bytes:
     """Type tag, length, bytes: no two rows share an encoding."""
+    if type(value) is bytes:  # most columns
+        return b"b" + len(value).to_bytes(4, "big") + value
     if value is None:
         return b"n\x00\x00\x00\x00"
     if isinstance(value, bytes):
-        tag, data = b"b", value
+        tag, data = b"b", bytes(value)
     elif isinstance(value, str):
         tag, data = b"s", value.encode()
     else:
