@@ -298,3 +298,8 @@ def test_history_holds_when_member_and_key_begin_and_end_with_the_block(forge, a
         set_key(forge, at, slots.KEY_WORDS - 1, 0, 64, first)
         set_key(forge, at, slots.KEY_WORDS - 1, 64, 64, last)
     assert failure(forge, anchors) is None
+
+
+def test_rebuilt_bundle_holds_when_the_origin_record_is_erased(forge, anchors):
+    forge.entries[0].records[0] = {"digest": forge.entries[0].records[0]["digest"], "erased": True}
+    assert failure(forge, anchors) is None

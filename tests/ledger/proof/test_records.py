@@ -79,3 +79,9 @@ def test_record_is_refused_naming_the_field_when_a_value_has_no_canonical_form(v
     with pytest.raises(Malformed) as caught:
         check_record(record((("a",), value), digest=bytes(32)), "/r")
     assert caught.value.field == "/r/fields/0"
+
+
+@pytest.mark.parametrize(("path", "value"), [(("a",), "e\u0301"), (("e\u0301",), 1)])
+def test_record_is_refused_when_a_text_is_not_normalised(path, value):
+    with pytest.raises(Malformed, match="normalisation"):
+        check_record(record((path, value), digest=bytes(32)), "/r")
