@@ -128,7 +128,7 @@ class Forge:
     def _build(self, entry: Entry) -> tuple[dict[str, Any], bytes, LotEntry | None]:
         digests = [*self.digests(entry), *entry.others]
         places = entry.places or list(range(len(digests)))
-        tree = Tree([digests[places.index(place)] for place in range(len(digests))])
+        tree = Tree([digests[places.index(place) if place in places else place] for place in range(len(digests))])
         lots = entry.lots
         if lots is None:
             lots = [LotEntry(self.lot.id, merkle_root(self.digests(entry)), len(entry.records))]

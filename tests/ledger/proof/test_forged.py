@@ -16,11 +16,12 @@ from proof_world import LYCHEE, Signer
 
 from ledger.crypto.sm2 import PrivateKey
 from ledger.domain.action import Action, LotEntry, Operation
+from ledger.errors import OriginSealError
 from ledger.merkle.tree import merkle_root
 from ledger.proof import slots, trie
 from ledger.proof.bundle import Lot, parse_bundle
 from ledger.proof.rlp import decode_list, encode
-from ledger.proof.verifier import argue
+from ledger.proof.verifier import ACCEPTED, _Case, argue
 
 ADDRESS = STRANGE[:20]
 WORD = int.from_bytes(STRANGE, "big")
@@ -88,6 +89,12 @@ def other_record(forge, change):
 
 def reverse_places(forge):
     forge.entries[0].places = [1, 0]
+
+
+def shown_twice(forge):
+    first = forge.entries[0]
+    first.records = [first.records[0], copy.deepcopy(first.records[0])]
+    first.places = [0, 0]
 
 
 def strange_text(data=STRANGE):
@@ -230,6 +237,7 @@ FORGERIES = {
         lambda f: setattr(f.entries[0], "size", 7),
     ),
     "reversed records": ("inclusion", "/submissions/0/records/1/inclusion/index", "order", reverse_places),
+    "one record twice": ("inclusion", "/submissions/0/records/1/inclusion/index", "order", shown_twice),
     "lot listed twice": ("entries", "/submissions/3/action/lots", "exactly once", listed_twice),
     "fewer counted": ("entries", "/submissions/0/records", "are listed", lambda f: listed(f, 0, count=1)),
     "other records": ("entries", "/submissions/0/records", "not all records", lambda f: listed(f, 0, root=STRANGE)),
@@ -303,3 +311,18 @@ def test_history_holds_when_member_and_key_begin_and_end_with_the_block(forge, a
 def test_rebuilt_bundle_holds_when_the_origin_record_is_erased(forge, anchors):
     forge.entries[0].records[0] = {"digest": forge.entries[0].records[0]["digest"], "erased": True}
     assert failure(forge, anchors) is None
+
+
+def test_rebuilt_bundle_holds_when_the_receipt_says_other_things_too(forge, anchors):
+    door = forge.contracts["Submissions"]
+    forge.entries[1].logs = [[ADDRESS, [ACCEPTED], b""], "log", [door, [STRANGE], b""], [door, [], b""]]
+    assert failure(forge, anchors) is None
+
+
+def test_argument_ends_with_the_error_when_it_is_not_about_the_bundle(forge, anchors, monkeypatch):
+    def broken(case):
+        raise OriginSealError("a fault of the verifier's own")
+
+    monkeypatch.setattr(_Case, "step_records", broken)
+    with pytest.raises(OriginSealError, match="own"):
+        report_of(forge, anchors)
