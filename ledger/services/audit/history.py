@@ -68,6 +68,7 @@ class History:
         self._door = deployment.address("Submissions")
         self._domain = act.domain(deployment.chain_id, self._door)
         self.shadow = Shadow(self._domain)
+        self.founders: list[tuple[bytes, int, int, int]] = []  # member id, zone, x, y of the genesis authorities
         self.headers: dict[int, tuple[bytes, bytes, int]] = {}  # height: hash, state root, time
         self._signatures: deque[tuple[str, Future[bool]]] = deque()
         self._last: Header | None = None
@@ -155,6 +156,7 @@ class History:
             return
         try:
             authorities = _genesis_authorities(data[len(code) :])
+            self.founders = authorities
             self._compare(self.shadow.found(authorities, header.time), receipt, where)
         except (Malformed, Violation) as error:
             self._findings.add("submission.rule", where, str(error))

@@ -19,6 +19,7 @@ from ledger.merkle.tree import merkle_root
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.history import Accepted
 from ledger.services.audit.matches import Matches
+from ledger.services.customs import ISSUERS, require_issuer
 from ledger.services.kinds import demand
 from ledger.vault import StoredRecord, UnreadableRecord
 from ledger.vault.reader import Rows, VaultReader
@@ -123,6 +124,7 @@ class Payloads:
         for record in records:
             try:
                 demanded = demand(record, record.payload)
+                require_issuer(record)
             except OriginSealError as error:
                 self._findings.add("payload.rules", f"record {sm3_text(record.digest)}", error.message)
                 continue
@@ -143,6 +145,8 @@ class Payloads:
         parsed: dict[bytes, list[tuple[str, object]]] = {}
         for record in records:
             if record.evidence is None:
+                if record.kind in ISSUERS:
+                    self._findings.add("payload.evidence", f"record {sm3_text(record.digest)}", "no message is kept")
                 continue
             if record.evidence not in parsed:
                 try:

@@ -133,7 +133,10 @@ class _Run:
             with self._part("chain.sqlite"):
                 self._progress(0, 0, "chain file 链文件")
                 file.check(findings, self._config.chain_id)
-        self._stores(vault, sealed, history, anchors, register, payloads.known)
+        newest = self._head if chain is None else chain.height()
+        self._stores(vault, sealed, history, anchors, register, payloads.known, newest)
+        if anchors is not None:
+            self._check_authorities(anchors, history)
         if chain is not None:
             with self._part("index.sqlite"):
                 self._progress(0, 0, "read model 读模型")
@@ -141,6 +144,12 @@ class _Run:
                 stores.check_index(model, chain, vault, payloads.sound, findings)
                 model.engine.dispose()
         database.dispose()
+
+    def _check_authorities(self, anchors: Anchors, history: History) -> None:
+        """The anchored authorities are those that Members was created with; their names are words only."""
+        anchored = sorted((authority.zone, authority.member_id) for authority in anchors.authorities)
+        if anchored != sorted((zone, member_id) for member_id, zone, _, _ in history.founders):
+            self._findings.add("config.file", "anchors.json", "the authorities are not those of genesis")
 
     def _walk(self, history: History, payloads: Payloads, sealed: dict[bytes, Accepted], head: int) -> None:
         batch: list[Accepted] = []
@@ -162,6 +171,7 @@ class _Run:
         anchors: Anchors | None,
         register: TradeRegister,
         decoded: set[bytes],
+        newest: int,
     ) -> None:
         findings = self._findings
         self._progress(0, 0, "stores 数据库")
@@ -170,9 +180,9 @@ class _Run:
         with self._part("ledger.sqlite submissions"):
             stores.check_submissions(vault, sealed, findings)
         with self._part("ledger.sqlite outbox"):
-            stores.check_outbox(vault, sealed, self._head, findings)
+            stores.check_outbox(vault, sealed, self._head, newest, findings)
         with self._part("ledger.sqlite trade register"):
-            stores.check_register(vault, register, findings)
+            stores.check_register(vault, register, sealed, findings)
         if anchors is not None:
             with self._part("ledger.sqlite checkpoints"):
                 stores.check_checkpoints(vault, anchors, history.headers, self._head, findings)

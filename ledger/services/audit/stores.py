@@ -67,8 +67,13 @@ def _outbox_states(vault: VaultReader) -> dict[Any, Any]:
         return {bytes(row[0]) if isinstance(row[0], (bytes, memoryview)) else row[0]: row[1] for row in rows}
 
 
-def check_outbox(vault: VaultReader, sealed: Mapping[bytes, Accepted], head: int, findings: Findings) -> None:
-    """Each outbox row repeats the submission and, once sealed, where it is on chain."""
+def check_outbox(
+    vault: VaultReader, sealed: Mapping[bytes, Accepted], head: int, newest: int, findings: Findings
+) -> None:
+    """Each outbox row repeats the submission and, once sealed, where it is on chain.
+
+    A server may go on while it is audited: what it seals in blocks beyond `head`, up to the `newest`, was not walked.
+    """
     for row in _rows(vault, outboxes.outbox):
         where = f"outbox {_name(row['submission_id'])}"
         try:
@@ -84,8 +89,10 @@ def check_outbox(vault: VaultReader, sealed: Mapping[bytes, Accepted], head: int
             findings.add("outbox.row", where, f"{type(error).__name__}: {error}"[:300])
             continue
         found = sealed.get(row["submission_id"])
-        if row["state"] == "sealed" and isinstance(row["block"], int) and row["block"] <= head:
-            right = right and found is not None and _place(row) == _place_of(found)
+        if row["state"] == "sealed" and found is not None:
+            right = right and _place(row) == _place_of(found)
+        elif row["state"] == "sealed":
+            right = right and type(row["block"]) is int and head < row["block"] <= newest
         elif row["state"] == "refused":
             right = right and found is None
         elif row["state"] not in ("queued", "signed", "sealed"):
@@ -110,11 +117,20 @@ def _place_of(found: Accepted) -> tuple[Any, ...]:
     return found.block, found.block_hash, found.time, found.index, found.transaction_hash
 
 
-def check_register(vault: VaultReader, register: trade_register.TradeRegister, findings: Findings) -> None:
-    """Each row of the trade register is what the record's payload gives; each trade document has its row."""
+def check_register(
+    vault: VaultReader,
+    register: trade_register.TradeRegister,
+    sealed: Mapping[bytes, Accepted],
+    findings: Findings,
+) -> None:
+    """Each row of the trade register is what the record's payload gives; each trade document has its row.
+
+    The rows' order is the chain's: it decides which link is the latest and which receipt the first.
+    """
     table = trade_register.metadata.tables["trade_documents"]
     seen = set()
-    for row in _rows(vault, table):
+    last = (-1, -1, -1)
+    for row in sorted(_rows(vault, table), key=_sequence):
         where = f"trade register {_name(row['record'])}"
         seen.add(row["record"])
         try:
@@ -127,6 +143,12 @@ def check_register(vault: VaultReader, register: trade_register.TradeRegister, f
             row["order_tag"], row["waybill_tag"],
         ):  # fmt: skip
             findings.add("register.row", where)
+        found = sealed.get(record.submission_id)
+        if found is not None:
+            place = (found.block, found.index, record.index)
+            if place < last:
+                findings.add("register.row", where, "the row is out of the chain's order")
+            last = max(last, place)
         findings.count("trade register rows")
     kinds = ("trade.link", "ceb.303", "ceb.403", "ceb.505", "ceb.603")
     records = vault_tables.records
@@ -134,6 +156,11 @@ def check_register(vault: VaultReader, register: trade_register.TradeRegister, f
         for (digest,) in connection.execute(select(records.c.digest).where(records.c.kind.in_(kinds))):
             if digest not in seen:
                 findings.add("register.row", f"trade register {_name(digest)}", "the row is missing")
+
+
+def _sequence(row: Mapping[str, Any]) -> tuple[bool, Any]:
+    number = row["sequence"]
+    return type(number) is not int, number if type(number) is int else repr(number)
 
 
 def check_checkpoints(vault: VaultReader, anchors: Anchors, headers: Headers, head: int, findings: Findings) -> None:
