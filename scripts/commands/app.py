@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from ledger import __version__
 from ledger.errors import OriginSealError
 from scripts.commands import audit, demo, key, label, member, serve, submit
-from scripts.commands.output import report
+from scripts.commands.output import emit, report
 
 app = typer.Typer(
     name="originseal",
@@ -37,9 +38,12 @@ def verify(context: typer.Context) -> None:
 
 
 @app.command("version")
-def version() -> None:
-    """Print the program's version."""
-    typer.echo(__version__)
+def version(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Print the program's version 版本."""
+    if as_json:
+        emit({"version": __version__})
+    else:
+        typer.echo(__version__)
 
 
 def run() -> int:

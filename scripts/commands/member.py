@@ -48,10 +48,15 @@ def list_(server: Server = "http://127.0.0.1:8000", as_json: AsJson = False) -> 
 
 
 @app.command("show")
-def show(subject: Subject, server: Server = "http://127.0.0.1:8000") -> None:
-    """Show one member as JSON 查看成员."""
+def show(subject: Subject, server: Server = "http://127.0.0.1:8000", as_json: AsJson = False) -> None:
+    """Show one member 查看成员."""
     with httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS) as client:
-        emit(get(client, f"/api/v1/members/sm3:{member_id(check_uscc(subject)).hex()}"))
+        facts = get(client, f"/api/v1/members/sm3:{member_id(check_uscc(subject)).hex()}")
+    if as_json:
+        emit(facts)
+        return
+    for name, value in facts.items():
+        console.print(f"{name:12} {value}", markup=False, soft_wrap=True)
 
 
 @app.command("admit")

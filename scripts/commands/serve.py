@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +19,27 @@ Host = Annotated[str, typer.Option("--host", help="address to listen on 监听�
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="public address that QR codes carry 对外网址")]
 
 
-def serve(data: Data, port: Port = 8000, host: Host = "127.0.0.1", base_url: BaseUrl = None) -> None:
-    """Serve the ledger until interrupted; prints READY when it answers."""
-    run(data, port, host, base_url)
+def serve(
+    data: Data,
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    base_url: BaseUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help='print {"ready": URL} instead of READY URL')] = False,
+) -> None:
+    """Serve the ledger until interrupted; prints READY when it answers 启动服务."""
+    run(data, port, host, base_url, as_json=as_json)
 
 
-def run(data: Path, port: int, host: str, base_url: str | None, *, quiet: bool = False, after_ready: str = "") -> None:
+def run(
+    data: Path,
+    port: int,
+    host: str,
+    base_url: str | None,
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
+    after_ready: str = "",
+) -> None:
     """Open the folder, listen, print `READY url`, then block until interrupted. `quiet` logs only what is wrong.
 
     The ledger is opened before anything listens, so that what is wrong with it is this command's own error.
@@ -40,7 +56,8 @@ def run(data: Path, port: int, host: str, base_url: str | None, *, quiet: bool =
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
-                print(f"READY http://{host}:{port}", flush=True)
+                url = f"http://{host}:{port}"
+                print(json.dumps({"ready": url}) if as_json else f"READY {url}", flush=True)
                 if after_ready:
                     console.print(after_ready, markup=False, soft_wrap=True)
 

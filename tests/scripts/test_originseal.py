@@ -122,7 +122,7 @@ def test_member_is_admitted_and_submits_when_everything_goes_through_the_command
         assert json.loads(admitted.stdout)["state"] == "sealed"
         members = json.loads(originseal("member", "list", "--server", url, "--json").stdout)
         assert {m["uscc"] for m in members} >= {packhouse.uscc, PRODUCER.uscc}
-        shown = json.loads(originseal("member", "show", packhouse.uscc, "--server", url).stdout)
+        shown = json.loads(originseal("member", "show", packhouse.uscc, "--server", url, "--json").stdout)
         assert shown["keyId"] == made["keyId"] == sm3_text(bytes.fromhex(made["keyId"][4:]))
 
         record = tmp_path / "origin.json"
@@ -140,5 +140,23 @@ def test_member_is_admitted_and_submits_when_everything_goes_through_the_command
 
         change = ["member", "standing", packhouse.uscc, "SUSPENDED", "--reason-zh", "核查", "--reason-en", "review"]
         originseal(*change, *authority, *common)
-        shown = json.loads(originseal("member", "show", packhouse.uscc, "--server", url).stdout)
+        shown = json.loads(originseal("member", "show", packhouse.uscc, "--server", url, "--json").stdout)
         assert shown["standing"] == "SUSPENDED"
+
+
+def test_every_command_takes_json_when_the_tree_is_walked() -> None:
+    from typer.main import get_command
+
+    from scripts.commands.app import app
+
+    def walk(command: object, name: str) -> None:
+        children = getattr(command, "commands", None)
+        if children:
+            for child, found in children.items():
+                walk(found, f"{name} {child}")
+        elif name != " verify":  # has its own parser, which starts faster
+            options = {option for parameter in command.params for option in parameter.opts}  # type: ignore[attr-defined]
+            assert "--json" in options, name
+
+    walk(get_command(app), "")
+    assert "--json" in originseal("verify", "--help").stdout
