@@ -26,6 +26,7 @@ from ledger.documents.ceb import (
 from ledger.documents.statement import Record
 from ledger.domain.members import check_uscc, member_id
 from ledger.errors import Malformed, NotAuthorised, RecordsRefused
+from ledger.vault import StoredRecord
 
 # Whose statement a document is: one of these elements must name the author of the submission.
 ISSUERS = {
@@ -113,7 +114,7 @@ class Messages:
             data: _by_digest(message) for data, message in (known or {}).items()
         }
 
-    def require(self, records: Sequence[Record]) -> None:
+    def require(self, records: Sequence[Record | StoredRecord]) -> None:
         """Every customs document must be a business node of the exact message that came with it (strict form).
 
         Raises RecordsRefused naming each one that is not: what a document says is what its issuer would have filed.
@@ -129,7 +130,7 @@ class Messages:
         if problems:
             raise RecordsRefused(f"{len(problems)} problem(s); nothing was stored", problems)
 
-    def _require(self, record: Record) -> None:
+    def _require(self, record: Record | StoredRecord) -> None:
         if record.evidence is None:
             raise Malformed("a customs document comes with its exact message", field="/evidence")
         nodes = self._nodes.get(record.evidence)

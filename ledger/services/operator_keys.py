@@ -84,7 +84,12 @@ def create_operator_keys(keys: Path, passphrase: str) -> OperatorKeys:
 
 def open_operator_keys(keys: Path, passphrase: str) -> OperatorKeys:
     """Open the secrets; raises BadKey when the passphrase is wrong or a file was altered."""
-    return OperatorKeys(checkpoint=FileSigner.open(keys / "checkpoint.pem", passphrase), **_secrets(keys, passphrase))
+    return OperatorKeys(checkpoint=open_checkpoint_key(keys, passphrase), **_secrets(keys, passphrase))
+
+
+def open_checkpoint_key(keys: Path, passphrase: str) -> Signer:
+    """The key that signs checkpoints. Raises NotFound when it is not here, BadKey as open_operator_keys does."""
+    return FileSigner.open(keys / "checkpoint.pem", passphrase)
 
 
 def open_reading_keys(keys: Path, passphrase: str) -> tuple[bytes, bytes]:

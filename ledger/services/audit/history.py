@@ -17,7 +17,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import contracts
-from ledger.chain.contracts import Deployment
+from ledger.chain.contracts import ORDER, Deployment
 from ledger.crypto.sm2 import PublicKey
 from ledger.domain import action as act
 from ledger.domain.abi import Reader
@@ -69,6 +69,7 @@ class History:
         self._domain = act.domain(deployment.chain_id, self._door)
         self.shadow = Shadow(self._domain)
         self.founders: list[tuple[bytes, int, int, int]] = []  # member id, zone, x, y of the genesis authorities
+        self.first_blocks: set[int] = set()  # in which the first contract of a deployment was created
         self.headers: dict[int, tuple[bytes, bytes, int]] = {}  # height: hash, state root, time
         self._signatures: deque[tuple[str, Future[bool]]] = deque()
         self._last: Header | None = None
@@ -144,6 +145,8 @@ class History:
                 found = self._submission(raw, header, index, transaction.hash, transaction.data, receipt)
                 accepted += [found] if found is not None else []
             elif transaction.to is None:
+                if transaction.data.startswith(contracts.artifact(ORDER[0]).bytecode):
+                    self.first_blocks.add(raw.number)
                 self._creation(header, transaction.data, receipt, f"{where} transaction {index}")
             else:
                 self._findings.count("other transactions")

@@ -11,15 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ledger.crypto.digest import sm3_text
-from ledger.documents.ceb import parse_message
 from ledger.documents.statement import Record, commit
 from ledger.domain.action import LotEntry, lot_entries
-from ledger.errors import OriginSealError
+from ledger.errors import OriginSealError, RecordsRefused
 from ledger.merkle.tree import merkle_root
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.history import Accepted
 from ledger.services.audit.matches import Matches
-from ledger.services.customs import ISSUERS, require_issuer
+from ledger.services.customs import Messages, require_issuer
 from ledger.services.kinds import demand
 from ledger.vault import StoredRecord, UnreadableRecord
 from ledger.vault.reader import Rows, VaultReader
@@ -137,24 +136,15 @@ class Payloads:
             self._findings.add("payload.rules", accepted.name, "operations are not what the records call for")
 
     def _evidence(self, accepted: Accepted) -> None:
-        """Each customs record is a node of the exact message that is kept with it."""
+        """Each customs record is a node of the exact message that is kept with it: the rule of intake once more."""
         try:
             records = self._vault.records(accepted.submission_id)
         except OriginSealError:
             return  # an erased or damaged record: reported above
-        parsed: dict[bytes, list[tuple[str, object]]] = {}
-        for record in records:
-            if record.evidence is None:
-                if record.kind in ISSUERS:
-                    self._findings.add("payload.evidence", f"record {sm3_text(record.digest)}", "no message is kept")
-                continue
-            if record.evidence not in parsed:
-                try:
-                    nodes = parse_message(record.evidence, mode="lenient").nodes
-                    parsed[record.evidence] = [(node.kind, node.payload()) for node in nodes]
-                except OriginSealError as error:
-                    parsed[record.evidence] = []
-                    self._findings.add("payload.evidence", f"record {sm3_text(record.digest)}", error.message)
-            if (record.kind, record.payload) not in parsed[record.evidence]:
-                self._findings.add("payload.evidence", f"record {sm3_text(record.digest)}")
-            self._findings.count("evidence messages")
+        try:
+            Messages().require(records)
+        except RecordsRefused as refusal:
+            for problem in refusal.problems:
+                where = f"record {sm3_text(records[problem['record']].digest)}"
+                self._findings.add("payload.evidence", where, problem["reason"])
+        self._findings.count("evidence messages", sum(record.evidence is not None for record in records))

@@ -18,7 +18,7 @@ from pathlib import Path
 from ledger.chain.contracts import Deployment, check
 from ledger.chain.engine import Engine
 from ledger.chain.reader import ChainReader
-from ledger.errors import BadCiphertext, OriginSealError, VerificationFailed
+from ledger.errors import BadCiphertext, NotFound, OriginSealError, VerificationFailed
 from ledger.index.model import ReadModel
 from ledger.proof.anchors import Anchors, parse_anchors
 from ledger.services.audit import stores
@@ -30,7 +30,7 @@ from ledger.services.audit.payloads import Payloads
 from ledger.services.audit.sources import EngineSource, Source
 from ledger.services.config import Config, DataFolder, load_config
 from ledger.services.consortium import open_engine
-from ledger.services.operator_keys import find_passphrase, open_reading_keys
+from ledger.services.operator_keys import find_passphrase, open_checkpoint_key, open_reading_keys
 from ledger.services.trade_register import TradeRegister
 from ledger.vault import open_engine as open_database
 from ledger.vault.reader import VaultReader
@@ -53,6 +53,7 @@ def audit(
     findings = Findings(f"originseal audit --data {shlex.quote(str(data))}")
     run = _Run(folder, config, findings, progress or (lambda done, total, what: None))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        run.check_operator(passphrase or find_passphrase(folder.keys))
         return run.all(pool, master, TradeRegister(tag))
 
 
@@ -68,10 +69,11 @@ class _Run:
         self._started = time.time()
         self._head = -1
         self._records = 0
+        self._anchored = self._anchors()
 
     def all(self, pool: ThreadPoolExecutor, master: bytes, register: TradeRegister) -> AuditReport:
         """Every part, in order; each on its own."""
-        anchors = self._anchors()
+        anchors = self._anchored
         with self._part("chain"):
             file = self._open_file()
             engine: Engine | None = None
@@ -89,6 +91,19 @@ class _Run:
                 if engine is not None:
                     engine.close()
         return self._report()
+
+    def check_operator(self, passphrase: str) -> None:
+        """The operator's checkpoint key is an anchored one. An auditor need not hold it: then nothing is asked."""
+        try:
+            public = open_checkpoint_key(self._folder.keys, passphrase).public
+        except NotFound:
+            return
+        except OriginSealError as error:
+            self._findings.add("config.file", "keys/checkpoint.pem", error.message)
+            return
+        if self._anchored is not None and public.key_id not in self._anchored.checkpoint_keys:
+            self._findings.add("config.file", "anchors.json", "the operator's checkpoint key is not among the keys")
+        self._findings.count("operator's checkpoint key")
 
     def _check_code(self, engine: Engine) -> None:
         """The contracts are wired as deployed and are this release's code."""
@@ -133,8 +148,9 @@ class _Run:
             with self._part("chain.sqlite"):
                 self._progress(0, 0, "chain file 链文件")
                 file.check(findings, self._config.chain_id)
-        newest = self._head if chain is None else chain.height()
-        self._stores(vault, sealed, history, anchors, register, payloads.known, newest)
+        self._stores(vault, sealed, history, anchors, register, payloads.known, chain)
+        if self._deployment.block not in history.first_blocks:
+            findings.add("config.file", "config.json", "the contracts were not deployed in the block that it names")
         if anchors is not None:
             self._check_authorities(anchors, history)
         if chain is not None:
@@ -171,7 +187,7 @@ class _Run:
         anchors: Anchors | None,
         register: TradeRegister,
         decoded: set[bytes],
-        newest: int,
+        chain: ChainReader | None,
     ) -> None:
         findings = self._findings
         self._progress(0, 0, "stores 数据库")
@@ -180,7 +196,7 @@ class _Run:
         with self._part("ledger.sqlite submissions"):
             stores.check_submissions(vault, sealed, findings)
         with self._part("ledger.sqlite outbox"):
-            stores.check_outbox(vault, sealed, self._head, newest, findings)
+            stores.check_outbox(vault, sealed, self._head, chain, findings)
         with self._part("ledger.sqlite trade register"):
             stores.check_register(vault, register, sealed, findings)
         if anchors is not None:

@@ -68,11 +68,12 @@ def _outbox_states(vault: VaultReader) -> dict[Any, Any]:
 
 
 def check_outbox(
-    vault: VaultReader, sealed: Mapping[bytes, Accepted], head: int, newest: int, findings: Findings
+    vault: VaultReader, sealed: Mapping[bytes, Accepted], head: int, chain: ChainReader | None, findings: Findings
 ) -> None:
     """Each outbox row repeats the submission and, once sealed, where it is on chain.
 
-    A server may go on while it is audited: what it seals in blocks beyond `head`, up to the `newest`, was not walked.
+    A server may go on while it is audited: what it seals in blocks beyond `head` was not walked, and is
+    asked of `chain` after the rows were read (None: there is no engine to ask, and no such row can be right).
     """
     for row in _rows(vault, outboxes.outbox):
         where = f"outbox {_name(row['submission_id'])}"
@@ -92,7 +93,8 @@ def check_outbox(
         if row["state"] == "sealed" and found is not None:
             right = right and _place(row) == _place_of(found)
         elif row["state"] == "sealed":
-            right = right and type(row["block"]) is int and head < row["block"] <= newest
+            later = type(row["block"]) is int and row["block"] > head
+            right = right and later and _place(row) == _place_now(chain, row)
         elif row["state"] == "refused":
             right = right and found is None
         elif row["state"] not in ("queued", "signed", "sealed"):
@@ -115,6 +117,14 @@ def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _place_of(found: Accepted) -> tuple[Any, ...]:
     return found.block, found.block_hash, found.time, found.index, found.transaction_hash
+
+
+def _place_now(chain: ChainReader | None, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Where the engine says that the row's transaction was sealed with success; its calldata was compared before."""
+    receipt = None if chain is None or row["raw"] is None else chain.receipt(row["tx_hash"])
+    if receipt is None or not receipt.success:
+        return None
+    return receipt.block, receipt.block_hash, receipt.time, receipt.index, receipt.transaction_hash
 
 
 def check_register(
