@@ -20,6 +20,9 @@ def audit(
     data: Data,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option("--report", help="also write the report as JSON here")] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="also execute every block again, on py-evm's own loop 重新执行每个区块")
+    ] = False,
 ) -> None:
     """Audit the chain from genesis against the payload store and the read model; exit 1 on any finding 从创世块审计."""
     from ledger.services.audit import audit as run_audit
@@ -31,7 +34,7 @@ def audit(
         def on_progress(done: int, total: int, what: str) -> None:
             progress.update(task, completed=done, total=total, description=what)
 
-        result = run_audit(data, progress=on_progress)
+        result = run_audit(data, progress=on_progress, execute=execute)
     facts = result.to_json()
     if report is not None:
         write_json(report, facts)

@@ -9,7 +9,7 @@ Why this changes no result (yellow paper, section 9.4): the gas of a run is take
 bounds are checked there. A run that fails half-way therefore fails at its start, with the same consequence: an
 exceptional halt burns all gas of the frame and undoes its effects, whichever instruction caused it. The GAS
 instruction, storage and calls lie between runs, so all that can be observed sees exact gas. Tests run random and real
-code on both loops and compare; the file audit executes blocks on py-evm's own loop.
+code on both loops and compare; `originseal audit --execute` runs every block on py-evm's own.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
         "链文件含有不属于任何状态的数据",
         "the chain file holds data that belongs to no state",
     ),
+    "chain.execution": ("critical", "重新执行区块得到不同结果", "executing a block again gives another one"),
     "chain.code": ("critical", "合约代码与本版本不同", "a contract's code is not this release's"),
     "submission.malformed": ("critical", "交易内的提交无法解析", "the submission in a transaction cannot be parsed"),
     "submission.signature": ("critical", "SM2 签名无效", "an SM2 signature does not verify"),
