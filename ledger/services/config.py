@@ -6,6 +6,8 @@ DATA/chain.sqlite     the embedded engine's blocks and state
 DATA/ledger.sqlite    payload store, outbox and private join register (not disposable)
 DATA/index.sqlite     the read model (disposable: `originseal rebuild-index`)
 DATA/keys/            the operator's keys, encrypted, mode 0600
+
+A replica's folder has the first three and what docs/replica.md names, but no payload store, read model or operator's keys.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from ledger.errors import Malformed, NotFound
 
 FORMAT = "originseal-config/v1"
 DEFAULT_CHAIN_ID = 20250
+OPERATOR, REPLICA = "operator", "replica"  # Config.role
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Config:
     # {"uscc": member with the role MATCHER, "key": its key file under DATA/keys}; None: this server matches nothing
     matcher: dict[str, str] | None = None
     demo: bool = False
+    role: str = OPERATOR
+    source: str | None = None  # a replica's: the address of the operator that it follows
 
 
 @dataclass(frozen=True, slots=True)
