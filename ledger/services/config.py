@@ -7,7 +7,8 @@ DATA/ledger.sqlite    payload store, outbox and private join register (not dispo
 DATA/index.sqlite     the read model (disposable: `originseal rebuild-index`)
 DATA/keys/            the operator's keys, encrypted, mode 0600
 
-A replica's folder has the first three and what docs/replica.md names, but no payload store, read model or operator's keys.
+A replica's folder has the first three and what docs/replica.md names, but no payload store, read model or
+operator's keys.
 """
 
 from __future__ import annotations
