@@ -20,7 +20,7 @@ from ledger.chain.relayer import Relayer
 from ledger.crypto.sm2 import PublicKey
 from ledger.domain.members import member_id
 from ledger.errors import Conflict, Malformed
-from ledger.proof.anchors import Anchors, Authority, CheckpointKey, ContractAnchor
+from ledger.proof.anchors import Anchors, Authority, CheckpointKey, ContractAnchor, Witness, parse_anchors
 from ledger.services.config import Config, DataFolder, save_config, write_json
 from ledger.services.operator_keys import OperatorKeys, create_operator_keys
 
@@ -47,9 +47,18 @@ def open_engine(folder: DataFolder, config: Config, *, read_only: bool = False) 
 
 
 def found(
-    data: Path, founders: Sequence[Founder], config: Config, passphrase: str, operator_name: str
+    data: Path,
+    founders: Sequence[Founder],
+    config: Config,
+    passphrase: str,
+    operator_name: str,
+    witnesses: Sequence[Witness] = (),
+    quorum: int = 0,
 ) -> tuple[Config, OperatorKeys]:
-    """Create a ledger in `data`. Raises Conflict when there is one already, and whatever deployment raises."""
+    """Create a ledger in `data`, with the agencies that shall witness it and how many of them a reader shall want.
+
+    Raises Conflict when there is one already, and whatever deployment raises.
+    """
     folder = DataFolder(data)
     if folder.exists() or folder.chain.exists():
         raise Conflict(f"{data} already holds a ledger or its remains", hint="choose an empty folder")
@@ -71,13 +80,22 @@ def found(
         assert deployment.genesis == genesis_hash(engine)
     finally:
         engine.close()
-    write_json(folder.anchors, anchors_of(deployment, founders, keys, operator_name).to_dict())
+    anchors = anchors_of(deployment, founders, keys, operator_name, witnesses, quorum).to_dict()
+    parse_anchors(anchors)  # what no verifier could read must not become a ledger
+    write_json(folder.anchors, anchors)
     complete = replace(config, deployment=deployment.to_json())
     save_config(folder, complete)
     return complete, keys
 
 
-def anchors_of(deployment: Deployment, founders: Sequence[Founder], keys: OperatorKeys, operator_name: str) -> Anchors:
+def anchors_of(
+    deployment: Deployment,
+    founders: Sequence[Founder],
+    keys: OperatorKeys,
+    operator_name: str,
+    witnesses: Sequence[Witness] = (),
+    quorum: int = 0,
+) -> Anchors:
     """The trust anchors of a fresh ledger."""
     public = keys.checkpoint.public
     return Anchors(
@@ -86,4 +104,6 @@ def anchors_of(deployment: Deployment, founders: Sequence[Founder], keys: Operat
         contracts={c.name: ContractAnchor(c.address, c.code_hash) for c in deployment.contracts},
         checkpoint_keys={public.key_id: CheckpointKey(public.key_id, public, operator_name)},
         authorities=tuple(Authority(f.zone, member_id(f.uscc), f.zh, f.en) for f in founders),
+        witnesses={witness.key_id: witness for witness in witnesses},
+        witness_quorum=quorum,
     )

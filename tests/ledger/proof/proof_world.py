@@ -155,6 +155,8 @@ class World:
             {c.name: ContractAnchor(c.address, c.code_hash) for c in self.deployment.contracts},
             {key.key_id: CheckpointKey(key.key_id, key, "operator")},
             tuple(Authority(a.zone, member_id(a.uscc), a.zh, a.en) for a in AUTHORITIES),
+            {},
+            0,
         )
 
     def bundle(self, lot: str, **options) -> dict:

@@ -15,6 +15,18 @@ from ledger.errors import Malformed, Untrusted
 from ledger.proof.anchors import CONTRACTS, parse_anchors
 
 KEY = PrivateKey.generate().public
+CUSTOMS, MARKET = PrivateKey.generate().public, PrivateKey.generate().public
+
+
+def witness(key, zh, en, agency):
+    return {
+        "keyId": f"sm3:{key.key_id.hex()}",
+        "publicKey": key.point.hex(),
+        "name": {"zh": zh, "en": en},
+        "agency": agency,
+    }
+
+
 GOOD = {
     "format": "originseal-anchors/v1",
     "chainId": 20250,
@@ -25,6 +37,11 @@ GOOD = {
     },
     "checkpointKeys": [{"keyId": f"sm3:{KEY.key_id.hex()}", "publicKey": KEY.point.hex(), "name": "运营方 operator"}],
     "authorities": [{"zone": 6, "memberId": "sm3:" + "cd" * 32, "name": {"zh": "茂名", "en": "Maoming"}}],
+    "witnesses": [
+        witness(CUSTOMS, "拱北海关", "Gongbei Customs", "customs"),
+        witness(MARKET, "茂名市监局", "Maoming AMR", "market-supervision"),
+    ],
+    "witnessQuorum": 2,
 }
 
 
@@ -80,12 +97,48 @@ def test_anchors_survive_when_read_and_written():
         ("/authorities/0/name", "茂名", "/authorities/0/name"),
         ("/authorities/0/name/zh", 1, "/authorities/0/name/zh"),
         ("/unknown", 1, "/unknown"),
+        ("/witnesses", None, "/witnesses"),
+        ("/witnesses", {}, "/witnesses"),
+        ("/witnesses", [], "/witnessQuorum"),
+        ("/witnesses", [GOOD["witnesses"][0]] * 2, "/witnesses/1/keyId"),
+        ("/witnesses", GOOD["witnesses"] * 33, "/witnesses"),
+        ("/witnesses/0", witness(KEY, "运营方", "Operator", "customs"), "/witnesses/0/keyId"),
+        ("/witnesses/0/agency", "coast-guard", "/witnesses/0/agency"),
+        ("/witnesses/0/agency", ["customs"], "/witnesses/0/agency"),
+        ("/witnesses/0/keyId", GOOD["witnesses"][1]["keyId"], "/witnesses/0/keyId"),
+        ("/witnesses/0/publicKey", "04" + "01" * 64, "/witnesses/0/publicKey"),
+        ("/witnesses/0/name", "拱北海关", "/witnesses/0/name"),
+        ("/witnesses/0/name/en", ..., "/witnesses/0/name/en"),
+        ("/witnesses/0/since", 1, "/witnesses/0/since"),
+        ("/witnessQuorum", 3, "/witnessQuorum"),
+        ("/witnessQuorum", -1, "/witnessQuorum"),
+        ("/witnessQuorum", True, "/witnessQuorum"),
+        ("/witnessQuorum", "2", "/witnessQuorum"),
     ],
 )
 def test_anchors_are_refused_naming_the_field_when_a_member_is_wrong(pointer, value, field):
     with pytest.raises(Malformed) as caught:
         parse_anchors(changed(pointer, value))
     assert caught.value.field == field
+
+
+def test_anchors_name_no_witness_when_they_are_from_before_there_were_any():
+    old = {name: value for name, value in GOOD.items() if not name.startswith("witness")}
+    anchors = parse_anchors(old)
+    assert anchors.witnesses == {}
+    assert anchors.witness_quorum == 0
+    assert anchors.to_dict() == old | {"witnesses": [], "witnessQuorum": 0}
+
+
+def test_anchors_refuse_a_quorum_when_one_office_would_have_to_count_twice():
+    twice = [
+        witness(CUSTOMS, "拱北海关", "Gongbei Customs", "customs"),
+        witness(MARKET, "拱北海关", "Gongbei Customs", "customs"),
+    ]
+    with pytest.raises(Malformed) as caught:
+        parse_anchors(changed("/witnesses", twice))
+    assert caught.value.field == "/witnessQuorum"
+    assert len(parse_anchors(changed("/witnesses", twice) | {"witnessQuorum": 1}).offices) == 1
 
 
 @pytest.mark.parametrize(
@@ -116,7 +169,9 @@ json_values = st.recursive(
 
 
 @given(
-    st.sampled_from(["/" + name for name in GOOD] + ["/contracts/Lots", "/checkpointKeys/0", "/authorities/0/name"]),
+    st.sampled_from(
+        ["/" + name for name in GOOD] + ["/contracts/Lots", "/checkpointKeys/0", "/authorities/0/name", "/witnesses/0"]
+    ),
     json_values,
 )
 def test_parse_anchors_raises_only_untrusted_when_a_member_is_garbage(pointer, value):
