@@ -231,12 +231,35 @@ class VerificationFailed(Untrusted):
         self.step = step
 
 
+class BlockRefused(Untrusted):
+    """Somebody else's block does not hold: `step` names what differs from executing it here."""
+
+    code = "block-refused"
+    title = "Block refused"
+    title_zh = "区块被拒绝"
+
+    def __init__(
+        self, message: str, *, step: str = "", field: str | None = None, hint: str = "", **detail: Any
+    ) -> None:
+        super().__init__(message, field=field, hint=hint, step=step, **detail)
+        self.step = step
+
+
 class BadKey(Untrusted):
     """A key, key file or certificate is unusable (wrong curve, off the curve, wrong password, bad encoding)."""
 
     code = "bad-key"
     title = "Bad key"
     title_zh = "密钥无效"
+
+
+class CertificateRejected(Untrusted):
+    """A certificate, request or revocation list is not accepted. One leaf with its own code per kind of reason:
+    `ledger.crypto.certificates.refusals`."""
+
+    code = "certificate-rejected"
+    title = "Certificate rejected"
+    title_zh = "证书不被接受"
 
 
 class BadCiphertext(Untrusted):

@@ -7,7 +7,7 @@ read is either content-addressed or belongs to a block that is already whole.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from eth_utils import keccak
 from trie import HexaryTrie
 
 from ledger.chain.embedded.genesis import GenesisParams
+from ledger.chain.embedded.importing import PendingNodes, RawBlock, execute
 from ledger.chain.embedded.machine import (
     Built,
     Header,
@@ -145,7 +146,7 @@ class Node:
             for i, outcome in zip([i for i, o in enumerate(outcomes) if o is None], built.outcomes, strict=True):
                 outcomes[i] = outcome
             if built.transactions:
-                self._persist(built, nodes.buffer)
+                self._append([built], nodes.buffer)
             return [outcome for outcome in outcomes if outcome is not None]
 
     def _drop_known(self, transactions: Sequence[Transaction]) -> tuple[list[Transaction], list[Outcome | None]]:
@@ -159,24 +160,40 @@ class Node:
                 outcomes.append(None)
         return fresh, outcomes
 
-    def _persist(self, built: Built, nodes: dict[bytes, bytes]) -> None:
-        header, number = built.header, built.header.block_number
-        logs: list[LogRow] = []
-        for position, receipt in enumerate(built.receipts):
-            for log in receipt.logs:
-                topics = tuple(t.to_bytes(32, "big") for t in log.topics)
-                logs.append(LogRow(number, len(logs), position, log.address, topics, log.data))
-        row = BlockRow(
-            number,
-            header.hash,
-            rlp.encode(header),
-            rlp.encode([tx.encode() for tx in built.transactions]),
-            rlp.encode([receipt.encode() for receipt in built.receipts]),
-        )
-        self._store.write_block(row, [tx.hash for tx in built.transactions], logs, nodes)
+    def import_blocks(self, blocks: Iterable[RawBlock], *, plain: bool = False) -> int:
+        """Execute `blocks`, made elsewhere, on the head; keep them in one durable transaction; returns their number.
+
+        Raises BlockRefused at the first that does not give its own header (those before it are kept), and
+        StorageUnavailable (none is kept). `plain` uses py-evm's own instruction loop.
+        """
+        with self._lock:
+            done: dict[bytes, Built] = {}
+
+            def ancestors(block_hash: bytes) -> Iterator[bytes]:
+                while block_hash in done:
+                    yield block_hash
+                    block_hash = done[block_hash].header.parent_hash
+                yield from self._ancestors(block_hash)
+
+            machine = Machine(self.genesis.chain_id, ancestors, plain=plain)
+            pending, head = PendingNodes(self._cache), self._head
+            try:
+                for block in blocks:
+                    nodes = NodeDB(pending)
+                    built = execute(machine, head, block, nodes)
+                    pending.nodes.update(nodes.buffer)
+                    head = built.header
+                    done[head.hash] = built
+            finally:
+                if done:
+                    self._append(list(done.values()), pending.nodes)
+            return len(done)
+
+    def _append(self, blocks: Sequence[Built], nodes: dict[bytes, bytes]) -> None:
+        self._store.write_blocks([_rows(built) for built in blocks], nodes)
         for key, value in nodes.items():
             self._cache.put(key, value)
-        self._head = header
+        self._head = blocks[-1].header
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -301,6 +318,24 @@ class Node:
             if root != BLANK_ROOT_HASH and keccak(self._store.node(root) or b"") != root:
                 raise StorageUnavailable(f"block {n}: the state is missing from the chain file")
         return number
+
+
+def _rows(built: Built) -> tuple[BlockRow, list[bytes], list[LogRow]]:
+    """A finished block as the store keeps it."""
+    header, number = built.header, built.header.block_number
+    logs: list[LogRow] = []
+    for position, receipt in enumerate(built.receipts):
+        for log in receipt.logs:
+            topics = tuple(t.to_bytes(32, "big") for t in log.topics)
+            logs.append(LogRow(number, len(logs), position, log.address, topics, log.data))
+    row = BlockRow(
+        number,
+        header.hash,
+        rlp.encode(header),
+        rlp.encode([tx.encode() for tx in built.transactions]),
+        rlp.encode([receipt.encode() for receipt in built.receipts]),
+    )
+    return row, [tx.hash for tx in built.transactions], logs
 
 
 def _encoded(nodes: Sequence[Any]) -> tuple[bytes, ...]:

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from eth.db.atomic import AtomicDBWriteBatch
 from eth.db.backends.base import BaseAtomicDB
 
 CACHE_NODES = 60_000  # per generation, two generations; about 150 bytes each
+
+
+class Nodes(Protocol):
+    """Where state nodes are read from."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The node, None when there is none."""
 
 
 class NodeCache:
@@ -48,7 +55,7 @@ class NodeCache:
 class NodeDB(BaseAtomicDB):  # type: ignore[misc]  # py-evm ships no types
     """py-evm's database over the cache. One instance per block being built, or per call (then simply dropped)."""
 
-    def __init__(self, cache: NodeCache) -> None:
+    def __init__(self, cache: Nodes) -> None:
         self._cache = cache
         self.buffer: dict[bytes, bytes] = {}
 

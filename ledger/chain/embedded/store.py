@@ -125,8 +125,16 @@ class Store:
     ) -> None:
         """Store one block durably, all or nothing. Raises StorageUnavailable; after an I/O error the writer refuses
         everything until the file is opened again, because a failed fsync must never be taken for a good one."""
+        self.write_blocks([(block, tx_hashes, logs)], nodes)
+
+    def write_blocks(
+        self, blocks: Sequence[tuple[BlockRow, Sequence[bytes], Sequence[LogRow]]], nodes: dict[bytes, bytes]
+    ) -> None:
+        """Store several blocks (each with its transactions' hashes and its logs) in one durable transaction."""
         with self._transaction() as db:
-            self._insert(db, block, tx_hashes, logs, nodes)
+            for block, tx_hashes, logs in blocks:
+                self._insert(db, block, tx_hashes, logs, nodes)
+                nodes = {}
 
     @staticmethod
     def _insert(
