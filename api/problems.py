@@ -183,7 +183,7 @@ def catalogue() -> list[tuple[str, int, str, str, str]]:
     rows = {
         cls.code: (cls.code, status, cls.title, cls.title_zh, (cls.__doc__ or "").split("\n")[0])
         for cls, status in STATUS.items()
-        if not cls.__subclasses__() or cls in (errors.Malformed, errors.Unavailable)
+        if not cls.__subclasses__() or cls in (errors.Malformed, errors.CertificateRejected, errors.Unavailable)
     }
     for fault in HTTP_FAULTS.values():
         rows.setdefault(fault.code, (fault.code, fault.status, fault.title, fault.title_zh, ""))
