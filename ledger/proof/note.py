@@ -100,7 +100,7 @@ def parse_feed(text: str | bytes, field: str = "feed", *, limit: int = MAX_FEED_
         return ()
     if not decoded.endswith("\n"):
         raise Malformed("the last line is not ended by LF", field=field)
-    found = []
+    found: list[Note] = []
     for each in read_notes(decoded[:-1].split("\n"), field):
         if len(found) == limit:
             raise Malformed(f"more than {limit} notes", field=field)
