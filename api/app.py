@@ -21,8 +21,9 @@ from api import schemas
 from api.context import Context, language_of, request_id
 from api.documented import problems
 from api.limits import Limits
+from api.logs import configure_logging
 from api.negotiation import media_type
-from api.observability import Metrics, Observe, configure_logging
+from api.observability import Metrics, Observe
 from api.pages import Pages
 from api.paths import HeadAsGet, KeepEncodedSlashes
 from api.ports import LedgerPort

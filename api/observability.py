@@ -9,12 +9,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import re
 import time
-import traceback
-import uuid
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -24,13 +21,13 @@ from api.limits import App, Message, Receive, Scope, Send, client_address
 from api.negotiation import language
 from api.problems import MEDIA_TYPE, HttpProblem, problem_of
 from api.settings import Settings
+from ledger import correlation
 from ledger.errors import OriginSealError
 
 if TYPE_CHECKING:
     from ledger.index.views import LedgerStatus
 
 LOGGER = logging.getLogger("originseal.api")
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -89,34 +86,6 @@ class _LedgerCollector(Collector):
             yield GaugeMetricFamily(f"originseal_{name}", help_text, value=value)
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line; `extra={"facts": {...}}` becomes members of it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        line.update(getattr(record, "facts", {}))
-        if record.exc_info and record.exc_info[0] is not None:
-            # frames and the type only: an exception's text may quote what a client sent
-            line["exception"] = record.exc_info[0].__name__
-            line["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(record.exc_info[2])]
-        return json.dumps(line, ensure_ascii=False)
-
-
-def configure_logging(level: str) -> None:
-    """Send the server's log to standard error as JSON lines; calling it again changes only the level."""
-    LOGGER.setLevel(level.upper())
-    if not LOGGER.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(JsonFormatter())
-        LOGGER.addHandler(handler)
-        LOGGER.propagate = False
-
-
 def shortened(address: str) -> str:
     """An address cut to its network (/24 or /48): enough to see abuse, too little to point at a person."""
     try:
@@ -127,10 +96,11 @@ def shortened(address: str) -> str:
 
 
 def correlation_id(scope: Scope) -> str:
+    """The client's own x-request-id where it has the form of one, else a new one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            return str(value.decode("ascii"))
-    return uuid.uuid4().hex
+        if name == b"x-request-id" and correlation.valid(text := value.decode("latin-1")):
+            return str(text)
+    return correlation.fresh()
 
 
 class Observe:
@@ -159,7 +129,8 @@ class Observe:
             await send(message)
 
         try:
-            await self._app(scope, receive, observed)
+            with correlation.bind(request_id):
+                await self._app(scope, receive, observed)
         except Exception as error:
             if not isinstance(error, OriginSealError | HttpProblem):
                 LOGGER.exception("unhandled", extra={"facts": {"id": request_id, "path": scope["path"][:200]}})

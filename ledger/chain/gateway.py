@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
@@ -149,8 +151,10 @@ class Gateway(ChainReader):
         ]
         with outbox.writing(self._database) as connection:
             outbox.mark_signed(connection, self.relayer, signed)
+        for row, (_, tx) in zip(rows, signed, strict=True):
+            log.info("signed", extra=_facts(row, transaction="0x" + tx.hash.hex(), nonce=tx.nonce))
         return [
-            Entry(row.submission_id, outbox.SIGNED, row.calldata, tx.nonce, tx.raw, tx.hash, None, None)
+            replace(row, state=outbox.SIGNED, nonce=tx.nonce, raw=tx.raw, transaction_hash=tx.hash)
             for row, (_, tx) in zip(rows, signed, strict=True)
         ]
 
@@ -196,6 +200,8 @@ class Gateway(ChainReader):
         if missing:
             if not fresh:
                 self._fill_gaps(missing)
+                for row in missing:
+                    log.info("retried", extra=_facts(row, transaction=_hash(row), nonce=row.nonce))
             for row, result in zip(missing, send(self.engine, [row.raw or b"" for row in missing]), strict=True):
                 outputs[row.submission_id] = result.output
                 if result.error is not None:
@@ -223,7 +229,7 @@ class Gateway(ChainReader):
         top = max(row.nonce or 0 for row in rows)
         for nonce in range(count, top):
             if nonce not in have:
-                log.warning("filling the relayer's unused nonce %d", nonce)
+                log.warning("nonce filled", extra={"facts": {"relayer": "0x" + self.relayer.hex(), "nonce": nonce}})
                 send(self.engine, [self._transaction(nonce, b"", NOOP_GAS, self.relayer).raw])
 
     def _sort_out(self, row: Entry, result: SendResult) -> str:
@@ -239,7 +245,7 @@ class Gateway(ChainReader):
             if self.receipt(row.transaction_hash or b"") is not None:
                 return "moved"  # it was there all along; the next round settles it
             # Its nonce is used up and it is not on the chain: these bytes are dead. Sign the submission anew.
-            log.warning("relayer nonce %s was used by another transaction; signing again", row.nonce)
+            log.warning("queued again", extra=_facts(row, nonce=row.nonce, reason="nonce used by another transaction"))
             with outbox.writing(self._database) as connection:
                 outbox.mark_queued(connection, row.submission_id)
             return "requeued"
@@ -248,6 +254,7 @@ class Gateway(ChainReader):
         with outbox.writing(self._database) as connection:
             refusal = RevertedOnChain("EngineRefused", {"message": error.message, "code": error.rpc_code})
             outbox.mark_refused(connection, row.submission_id, refusal, nonce_used=False)
+        log.warning("refused", extra=_facts(row, transaction=_hash(row), reason=refusal.error, rpcCode=error.rpc_code))
         return "refused"
 
     def _settle(
@@ -269,8 +276,13 @@ class Gateway(ChainReader):
                 if isinstance(outcome, Receipt):
                     sealed.append(outbox.mark_sealed(connection, row.submission_id, outcome))
                 else:
-                    log.warning("submission %s refused on chain: %s", row.submission_id.hex(), outcome.error)
                     outbox.mark_refused(connection, row.submission_id, outcome, nonce_used=True)
+        for row, outcome in results:  # only what is committed is said
+            if isinstance(outcome, Receipt):
+                place = {"block": outcome.block, "transaction": "0x" + outcome.transaction_hash.hex()}
+                log.info("sealed", extra=_facts(row, **place, gas=outcome.gas_used))
+            else:
+                log.warning("refused", extra=_facts(row, transaction=_hash(row), reason=outcome.error))
         return sealed, len(results) - len(sealed)
 
     def _is_canonical(self, receipt: Receipt) -> bool:
@@ -313,3 +325,13 @@ class Gateway(ChainReader):
                 raise Unavailable("the engine has the event of a transaction but not its receipt", retry_after=1.0)
             return found
         return None
+
+
+def _facts(row: Entry, **facts: Any) -> dict[str, Any]:
+    """What a log line says about a row: under the id of the request that queued it, whoever seals it."""
+    named = {"id": row.correlation, "submission": f"keccak256:{row.submission_id.hex()}"}
+    return {"facts": {**named, **facts}}
+
+
+def _hash(row: Entry) -> str | None:
+    return None if row.transaction_hash is None else "0x" + row.transaction_hash.hex()

@@ -32,11 +32,14 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     insert,
+    inspect,
     select,
+    text,
     update,
 )
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
+from ledger import correlation
 from ledger.chain.relayer import SignedTransaction
 from ledger.chain.sending import Receipt
 from ledger.errors import RevertedOnChain, StorageUnavailable
@@ -60,6 +63,7 @@ outbox = Table(
     Column("block_time", Integer),
     Column("tx_index", Integer),
     Column("error", Text),
+    Column("correlation", Text),  # which request queued it (ledger.correlation): for the log, nothing depends on it
     CheckConstraint("state IN ('queued','signed','sealed','refused')", name="chain_outbox_state"),
     CheckConstraint("state <> 'signed' OR (raw IS NOT NULL AND nonce IS NOT NULL)", name="chain_outbox_signed"),
     CheckConstraint("state <> 'sealed' OR block IS NOT NULL", name="chain_outbox_sealed"),
@@ -92,12 +96,15 @@ class Entry:
     transaction_hash: bytes | None
     sealed: Sealed | None
     error: RevertedOnChain | None
+    correlation: str | None = None
 
 
 def create_tables(engine: Engine) -> None:
-    """Make the table where it is missing."""
+    """Make the table where it is missing, and the column that tables from before version 0.2 do not have."""
     with writing(engine) as connection:
         metadata.create_all(connection)
+        if outbox.c.correlation.name not in {column["name"] for column in inspect(connection).get_columns(outbox.name)}:
+            connection.execute(text("ALTER TABLE chain_outbox ADD COLUMN correlation TEXT"))
 
 
 @contextmanager
@@ -130,7 +137,11 @@ def enqueue(connection: Connection, submission_id: bytes, calldata: bytes) -> bo
     known = connection.execute(select(outbox.c.id).where(outbox.c.submission_id == submission_id)).first()
     if known is not None:
         return False
-    connection.execute(insert(outbox).values(submission_id=submission_id, calldata=calldata, state=QUEUED))
+    connection.execute(
+        insert(outbox).values(
+            submission_id=submission_id, calldata=calldata, state=QUEUED, correlation=correlation.current()
+        )
+    )
     return True
 
 
@@ -150,6 +161,14 @@ def in_state(connection: Connection, state: str, limit: int) -> list[Entry]:
 def count(connection: Connection, *states: str) -> int:
     """How many rows are in any of `states`."""
     return int(connection.execute(select(func.count()).where(outbox.c.state.in_(states))).scalar_one())
+
+
+def oldest_open(connection: Connection) -> bytes | None:
+    """The submission that has waited longest of those that are not finished."""
+    query = select(outbox.c.submission_id, outbox.c.id).order_by(outbox.c.id).limit(1)
+    found = [connection.execute(query.where(outbox.c.state == state)).first() for state in (QUEUED, SIGNED)]
+    waiting = [row for row in found if row is not None]
+    return min(waiting, key=lambda row: int(row.id)).submission_id if waiting else None
 
 
 def highest_nonce(connection: Connection, relayer: bytes) -> int | None:
@@ -221,4 +240,6 @@ def _entry(row: Row[Any]) -> Entry:
     sealed = None
     if row.state == SEALED:
         sealed = Sealed(row.submission_id, row.tx_hash, row.block, row.block_hash, row.block_time, row.tx_index)
-    return Entry(row.submission_id, row.state, row.calldata, row.nonce, row.raw, row.tx_hash, sealed, error)
+    return Entry(
+        row.submission_id, row.state, row.calldata, row.nonce, row.raw, row.tx_hash, sealed, error, row.correlation
+    )

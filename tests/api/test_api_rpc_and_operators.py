@@ -11,7 +11,8 @@ from fake_ledger import FakeLedger
 from fastapi.testclient import TestClient
 
 from api.context import OutboxWatch
-from api.observability import JsonFormatter, shortened
+from api.logs import JsonFormatter
+from api.observability import shortened
 from api.routers import rpc as rpc_router
 from ledger.errors import EngineUnavailable
 
