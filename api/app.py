@@ -29,12 +29,23 @@ from api.paths import HeadAsGet, KeepEncodedSlashes
 from api.ports import LedgerPort
 from api.problems import HTTP_FAULTS, MEDIA_TYPE, HttpProblem, Problem, problem_of
 from api.responses import RenderCache
-from api.routers import api_v1, customs, epcis, labels, operators, public, rpc
+from api.routers import api_v1, checkpoints, customs, epcis, labels, operators, public, rpc
 from api.settings import Settings
 from ledger import __version__
 from ledger.errors import Malformed, OriginSealError
 
-MACHINE_PATHS = ("/api/", "/rpc", "/customs", "/epcis", "/healthz", "/readyz", "/metrics", "/openapi.json", "/labels")
+MACHINE_PATHS = (
+    "/api/",
+    "/rpc",
+    "/customs",
+    "/epcis",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/labels",
+    "/checkpoints",
+)
 MAX_LABELS = 256
 DESCRIPTION = """A permissioned traceability ledger whose contracts verify SM2 signatures themselves.
 
@@ -88,7 +99,7 @@ def create_app(settings: Settings, ledger: LedgerPort | None = None) -> FastAPI:
         return context.ledger.status()
 
     context.metrics = Metrics(status)
-    for module in (operators, api_v1, customs, epcis, rpc, labels, public):
+    for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, public):
         app.include_router(module.router)
     _add_error_handlers(app, context)
     app.add_middleware(KeepEncodedSlashes)
@@ -110,7 +121,13 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         known = document.setdefault("components", {}).setdefault("schemas", {})
-        for model in (schemas.Problem, schemas.Submission):
+        for model in (
+            schemas.Problem,
+            schemas.Submission,
+            schemas.Cosignature,
+            schemas.CheckpointNote,
+            schemas.CheckpointFeed,
+        ):
             described = model.model_json_schema(ref_template="#/components/schemas/{model}")
             known.update(described.pop("$defs", {}))
             known[model.__name__] = described

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ledger.index.views import LedgerStatus, LotSummary, LotView, MemberView, Page, TradeView
+from ledger.proof.cosignature import VerifiedCosignature
+from ledger.proof.note import Note
 
 
 class ReceiptLike(Protocol):
@@ -34,11 +37,22 @@ class CebReportLike(Protocol):
     def receipt_xml(self) -> bytes | None: ...
 
 
+class CheckpointFeedPort(Protocol):
+    """Published checkpoints: an operator's ledger has one as `feed`, and so has a replica."""
+
+    def notes(self, start: int, limit: int) -> Sequence[Note]: ...
+    def note(self, height: int) -> Note: ...
+    def latest(self, witnessed: int = 0) -> Note: ...
+    def receive(self, height: int, value: Any) -> VerifiedCosignature: ...
+
+
 class LedgerPort(Protocol):
     """The use cases behind the routes. Everything raises only leaves of `ledger.errors`."""
 
     @property
     def anchors(self) -> dict[str, Any]: ...
+    @property
+    def feed(self) -> CheckpointFeedPort: ...
     def version(self) -> int: ...
     def status(self) -> LedgerStatus: ...
     def submit(self, wire: dict[str, Any]) -> ReceiptLike: ...

@@ -193,6 +193,39 @@ class SignedCheckpoint(Wire):
     signature: str
 
 
+class Cosignature(Wire):
+    """A witness signs originseal-cosignature/v1: its key, time and method, then the checkpoint (SM2 with SM3)."""
+
+    key_id: str
+    time: int
+    method: Literal["headers", "execution"]
+    signature: str
+
+
+class CosignatureEvidence(Wire):
+    """What this server holds of a witness for one height: checked over exactly `checkpoint`."""
+
+    checkpoint: str
+    key_id: str
+    agency: str
+    name: Text
+    time: int
+    method: Literal["headers", "execution"]
+
+
+class CheckpointNote(Wire):
+    checkpoint: SignedCheckpoint
+    cosignatures: list[Cosignature]
+
+
+class CheckpointFeed(Wire):
+    """A page of the feed; `next` is the height to ask for then, null at the end."""
+
+    format: Literal["originseal-checkpoints/v1"]
+    notes: list[CheckpointNote]
+    next: int | None
+
+
 class Receipt(Wire):
     format: Literal["originseal-receipt/v1"]
     submission_id: str

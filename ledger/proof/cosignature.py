@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HEADING = "originseal-cosignature/v1"
 HEADERS, EXECUTION = "headers", "execution"
 METHODS = (HEADERS, EXECUTION)
+TIME_BITS = 53  # what every JSON reader holds exactly
 MAX_COSIGNATURES = 64  # of one checkpoint: as many as an anchors file has witnesses
 
 
@@ -68,7 +69,7 @@ def cosignature_text(key_id: bytes, time: int, method: str, checkpoint: Checkpoi
 
 def cosign(checkpoint: Checkpoint, signer: Signer, time: int, method: str) -> Cosignature:
     """`checkpoint`, co-signed. The caller has checked it by `method` and has never signed another of its height."""
-    if method not in METHODS or not 0 <= time < 1 << 64:
+    if method not in METHODS or not 0 <= time < 1 << TIME_BITS:
         raise RuntimeError(f"a co-signature of method {method!r} at {time}")
     key_id = signer.public.key_id
     text = cosignature_text(key_id, time, method, checkpoint)
@@ -83,7 +84,7 @@ def parse_cosignature(value: Any, field: str = "cosignature") -> Cosignature:
         raise Malformed(f"the method is {' or '.join(METHODS)}", field=f"{field}/method")
     return Cosignature(
         digest(entry["keyId"], f"{field}/keyId"),
-        integer(entry["time"], f"{field}/time"),
+        integer(entry["time"], f"{field}/time", TIME_BITS),
         method,
         hexadecimal(entry["signature"], f"{field}/signature", 64),
     )

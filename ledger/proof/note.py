@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ledger.errors import Malformed
 from ledger.proof.checkpoint import SignedCheckpoint, parse_signed, parse_text
-from ledger.proof.cosignature import MAX_COSIGNATURES, METHODS, Cosignature, check_order, parse_cosignatures
+from ledger.proof.cosignature import MAX_COSIGNATURES, METHODS, TIME_BITS, Cosignature, check_order, parse_cosignatures
 from ledger.proof.text import digest, hexadecimal, items, members
 from ledger.values import dataclass
 
@@ -153,8 +153,8 @@ def _signature(line: str, start: str, words: int, field: str) -> list[str]:
 
 def _cosignature(line: str, field: str) -> Cosignature:
     key_id, time, method, signature = _signature(line, "— witness ", 4, field)
-    if not (time.isascii() and time.isdigit()) or len(time) > 20 or str(int(time)) != time or int(time) >= 1 << 64:
-        raise Malformed("the time is not a decimal number below 2^64 without leading zeros", field=field)
+    if not (time.isascii() and time.isdigit()) or len(time) > 20 or str(int(time)) != time or int(time) >> TIME_BITS:
+        raise Malformed(f"the time is not a decimal number below 2^{TIME_BITS} without leading zeros", field=field)
     if method not in METHODS:
         raise Malformed(f"the method is {' or '.join(METHODS)}", field=field)
     return Cosignature(digest(key_id, field), int(time), method, hexadecimal(signature, field, 64))

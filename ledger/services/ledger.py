@@ -20,7 +20,7 @@ from typing import Any
 from ledger.chain.contracts import Deployment, check
 from ledger.chain.finality import Finality
 from ledger.chain.gateway import Gateway
-from ledger.chain.outbox import REFUSED
+from ledger.chain.outbox import REFUSED, Sealed
 from ledger.chain.relayer import Relayer
 from ledger.chain.rpcserver import handle_json
 from ledger.crypto.digest import Digest, parse_sm3
@@ -31,20 +31,26 @@ from ledger.documents.statement import commit
 from ledger.documents.submission import CheckedSubmission
 from ledger.domain.action import encode_submit_calldata
 from ledger.domain.events import parse_document
-from ledger.errors import NonceUsed, NotFound, Unavailable, UnknownMember
+from ledger.errors import NonceUsed, NotFound, OriginSealError, Unavailable, UnknownMember
 from ledger.index.follower import Follower
 from ledger.index.model import ReadModel
 from ledger.index.queries import Queries
 from ledger.index.views import LedgerStatus, LotSummary, LotView, MemberView, Page, TradeView
+from ledger.proof.anchors import parse_anchors
 from ledger.services import customs
+from ledger.services.backup.marks import require_sealing, sealing_suspended
 from ledger.services.bundles import BundleBuilder
+from ledger.services.checkpoint_feed import CheckpointFeed
 from ledger.services.checkpoints import Checkpoints
 from ledger.services.compose import Network
 from ledger.services.config import Config, DataFolder, load_config
 from ledger.services.consortium import open_engine
 from ledger.services.intake import check_submission
 from ledger.services.kinds import demand
+from ledger.services.measures import Measures, reason
+from ledger.services.operations import OperationFacts, Operations
 from ledger.services.operator_keys import OperatorKeys, find_passphrase, open_operator_keys
+from ledger.services.public_records import VaultRecords, published
 from ledger.services.receipts import Receipt
 from ledger.services.trade_register import TradeRegister
 from ledger.services.trades import Matcher, open_matcher
@@ -88,12 +94,20 @@ class Ledger:
         self.model = ReadModel.open(config.index_url or folder.index)
         self.index = Queries(self.model)
         self.checkpoints = Checkpoints(self.gateway, self.vault, keys.checkpoint)
+        self.feed = CheckpointFeed(self.checkpoints, self.vault, parse_anchors(self.anchors))
         self.network = Network(self.deployment.chain_id, "0x" + self.deployment.address("Submissions").hex())
         self._domain = self.network.domain
         self._follower = Follower(self.model, self.gateway, self.vault)
-        self._bundles = BundleBuilder(self.gateway, self.vault, self.checkpoints.at, [self.checkpoints.signer.public])
+        self._records = VaultRecords(self.vault)
+        self._bundles = BundleBuilder(
+            self.gateway, self._records, self.checkpoints.at, [self.checkpoints.signer.public]
+        )
         self._keys: dict[bytes, tuple[PublicKey, bytes]] = {}
         self._writing = threading.Lock()
+        self._measures = Measures()
+        self._operations = Operations(
+            folder, parse_anchors(self.anchors), self.gateway, self.vault, self.model, self._measures
+        )
         self.matcher: Matcher | None = None
 
     @classmethod
@@ -131,11 +145,12 @@ class Ledger:
 
     def _recover(self) -> None:
         try:
-            self.gateway.recover()
+            if not sealing_suspended(self.folder.root):
+                self._count(self.gateway.recover())
             self._seal()
         except Unavailable as error:
             # A consortium's node may be down when we start: reading goes on, sealing is tried again on each write.
-            log.warning("sealing waits: %s", error)
+            log.warning("sealing waits", extra={"facts": {"reason": error.code}})
 
     def close(self) -> None:
         """Release files and locks."""
@@ -159,6 +174,15 @@ class Ledger:
         return self._submit(wire, customs.Messages())
 
     def _submit(self, wire: Mapping[str, Any], messages: customs.Messages) -> Receipt:
+        try:
+            return self._take(wire, messages)
+        except OriginSealError as error:
+            self._measures.refused(error)
+            log.warning("refused", extra={"facts": dict(zip(("reason", "error"), reason(error), strict=True))})
+            raise
+
+    def _take(self, wire: Mapping[str, Any], messages: customs.Messages) -> Receipt:
+        require_sealing(self.folder.root)
         checked = check_submission(wire, self._domain, self._lookup, now=int(time.time()))
         messages.require(checked.records)
         for record in checked.records:
@@ -167,7 +191,9 @@ class Ledger:
             known = self._known(checked)
             if known is not None:
                 return known
+            self._log("accepted", checked, records=len(checked.records))
             self._store(checked)
+            self._log("queued", checked)
             self._seal()
         receipt = self.receipt_of(checked.submission_id)
         if self.matcher is not None:
@@ -191,10 +217,19 @@ class Ledger:
             self.vault.store(connection, checked, int(time.time()))
             self.register.add(connection, checked.records)
             self.gateway.enqueue(connection, checked.submission_id, calldata)
+        self._measures.accepted(checked.submission_id)
+
+    @staticmethod
+    def _log(event: str, checked: CheckedSubmission, **facts: Any) -> None:
+        log.info(event, extra={"facts": {"submission": f"keccak256:{checked.submission_id.hex()}", **facts}})
+
+    def _count(self, sealed: list[Sealed]) -> None:
+        self._measures.sealed([s.submission_id for s in sealed], lambda known: self.vault.submission(known).received_at)
 
     def _seal(self) -> None:
         """Bring queued submissions to the chain, the read model up to it, and promise its head."""
-        self.gateway.seal_pending()
+        if not sealing_suspended(self.folder.root):
+            self._count(self.gateway.seal_pending())
         self._follower.catch_up()
         if self.gateway.final_height() >= 0:
             self.checkpoints.latest()
@@ -254,6 +289,14 @@ class Ledger:
         checkpoint = None if entry.sealed is None else self.checkpoints.at(entry.sealed.block)
         return Receipt(stored, tuple((row.kind, row.digest) for row in rows), entry.sealed, checkpoint)
 
+    def public_records(self, submission_id: str) -> dict[str, Any]:
+        """The public part of a sealed submission's records, for replicas. Raises NotFound."""
+        identity = Digest.parse(submission_id, "keccak256", field="submissionId").value
+        entry = self.gateway.entry(identity)
+        if entry is None or entry.sealed is None:
+            raise NotFound(f"no sealed submission {submission_id}")
+        return published(identity, self._records.of(identity))
+
     def lot(self, gtin: str, lot: str) -> LotView:
         return self.index.lot(gtin, lot)
 
@@ -282,7 +325,7 @@ class Ledger:
 
     def version(self) -> int:
         """A number that changes whenever an answer may change."""
-        return self.model.version()
+        return self.model.version() + self.feed.revision
 
     def status(self) -> LedgerStatus:
         """Numbers for operators and for the front page."""
@@ -303,6 +346,10 @@ class Ledger:
             outbox_depth=self.gateway.outbox_depth(),
             extra={"demo": self.config.demo, "operator": self.config.operator},
         )
+
+    def operations(self) -> OperationFacts:
+        """What the people who run this ledger watch."""
+        return self._operations.facts()
 
     def audit_status(self) -> dict[str, Any] | None:
         """What anybody may know of the last audit of this folder, or None: no path of this machine, no stored value."""

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, select
+from sqlalchemy import Connection, RowMapping, Select, Table, inspect, select
 
 from ledger.errors import BadCiphertext, OriginSealError
-from ledger.vault import codec
+from ledger.vault import codec, cosigned
 from ledger.vault.engine import lenient_text, reading, structural_defects
 from ledger.vault.reader import VaultReader
 from ledger.vault.sealing import Sealer
 from ledger.vault.store import KEY_CHECK
-from ledger.vault.tables import checkpoints, evidence, records, settings, submissions
+from ledger.vault.tables import checkpoints, cosignatures, evidence, records, settings, submissions
 from ledger.vault.values import Damage, StoredSubmission, UnreadableRecord
 
 _CHUNK = 500
@@ -36,6 +36,7 @@ def examine(vault: VaultReader, decoded: Container[bytes] = ()) -> Iterator[Dama
             yield Damage("database", "structure", defect)
         yield from _submissions(connection, sealer, decoded)
         yield from _simple(connection, checkpoints, "height", lambda row: codec.decode_checkpoint(row, sealer))
+        yield from _cosignatures(connection, sealer)
         yield from _simple(connection, settings, "name", lambda row: codec.decode_setting(row, sealer))
         if connection.execute(select(settings.c.name).where(settings.c.name == KEY_CHECK)).first() is None:
             yield Damage("settings", KEY_CHECK, "the row is missing")
@@ -119,3 +120,18 @@ def _simple(connection: Connection, table: Table, key: str, decode: Callable[[Ro
             decode(row)
         except OriginSealError as error:
             yield Damage(table.name, str(row[key]), error.message)
+
+
+def _cosignatures(connection: Connection, sealer: Sealer) -> Iterator[Damage]:
+    if not inspect(connection).has_table(cosignatures.name):
+        return  # a store that no writer has opened since there are witnesses
+    for row in connection.execute(select(cosignatures)).mappings():
+        try:
+            cosigned.decode(row, sealer)
+        except OriginSealError as error:
+            key = row["key_id"]
+            yield Damage(
+                cosignatures.name,
+                f"{row['height']!r:.20}/{key.hex() if isinstance(key, bytes) else repr(key)[:80]}",
+                error.message,
+            )

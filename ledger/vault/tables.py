@@ -85,6 +85,19 @@ checkpoints = Table(
     Column("seal", LargeBinary(32), nullable=False),
 )
 
+# One row per witness and height, for ever: the first co-signature is the one that counts.
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("height", BigInteger, nullable=False),
+    Column("key_id", LargeBinary(32), nullable=False),
+    Column("time", BigInteger, nullable=False),  # by the witness's clock, Unix seconds
+    Column("method", Text, nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
+    PrimaryKeyConstraint("height", "key_id"),
+)
+
 settings = Table(
     "settings",
     metadata,

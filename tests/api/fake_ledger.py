@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fake_feed import fake_feed
 from fake_values import (
     CHECKPOINT,
     DAY,
@@ -46,6 +47,7 @@ class FakeLedger:
         self.submissions: dict[str, FakeReceipt] = {}
         self.stored: list[Any] = []
         self.version_ = 1
+        self.feed = fake_feed()
         self.failure: Exception | None = None
         self.calls = 0
         for index, lot in enumerate(LOTS):

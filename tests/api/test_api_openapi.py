@@ -45,7 +45,8 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
     "path",
     ["/01/{gtin}/10/{lot}", "/api/v1/lots/{gtin}/{lot}", "/api/v1/lots/{gtin}/{lot}/bundle",
      "/api/v1/trades/{trade_id}", "/api/v1/submissions", "/customs/messages", "/epcis/capture", "/rpc",
-     "/healthz", "/readyz", "/metrics"],
+     "/healthz", "/readyz", "/metrics", "/checkpoints", "/checkpoints/latest", "/checkpoints/{height}",
+     "/checkpoints/{height}/cosignatures"],
 )  # fmt: skip
 def test_document_names_every_path_that_outsiders_rely_on(document: dict[str, Any], path: str) -> None:
     assert path in document["paths"]

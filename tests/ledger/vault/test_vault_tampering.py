@@ -18,13 +18,14 @@ from test_vault_store import checkpoint
 from vault_world import MASTER, record, store, submission
 
 from ledger.errors import BadCiphertext, StorageUnavailable
-from ledger.vault import UnreadableRecord, Vault, open_engine
+from ledger.proof.cosignature import Cosignature
+from ledger.vault import UnreadableRecord, Vault, cosigned, open_engine
 from ledger.vault.engine import storage_errors
 from ledger.vault.examine import examine
-from ledger.vault.tables import checkpoints, evidence, metadata, records, submissions
+from ledger.vault.tables import checkpoints, cosignatures, evidence, metadata, records, submissions
 from ledger.vault.tables import settings as settings_table
 
-TABLES = (submissions, records, evidence, checkpoints, settings_table)
+TABLES = (submissions, records, evidence, checkpoints, cosignatures, settings_table)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vault.erase(connection, second.submission_id, 0, at=1_764_000_500, by=first.submission_id)
     vault.put_checkpoint(checkpoint(1))
     vault.put_checkpoint(checkpoint(2))
+    cosigned.put(vault, 2, Cosignature(b"\x11" * 32, 1_764_000_600, "headers", b"\x22" * 64))
     vault.put_setting("operator", {"zh": "源印"})
     vault.scrub()
     engine.dispose()
