@@ -70,6 +70,11 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "outbox.row": ("error", "发件箱的行不正确", "a row of the outbox is wrong"),
     "checkpoint.signature": ("critical", "检查点签名无效", "a checkpoint's signature does not verify"),
     "checkpoint.chain": ("critical", "检查点与链不一致", "a checkpoint contradicts the chain"),
+    "checkpoint.cosignature": (
+        "critical",
+        "见证机构的共签与本账本的检查点不符",
+        "a witness's co-signature is not of this ledger's checkpoint",
+    ),
     "index.row": ("error", "读模型与链和原文不符", "the read model is not what chain and payloads say"),
     "config.file": ("error", "配置或信任锚文件不正确", "the configuration or anchors file is wrong"),
     "audit.incomplete": ("error", "此部分未能审计", "this part could not be audited"),

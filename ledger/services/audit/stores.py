@@ -21,6 +21,7 @@ from ledger.index.model import ReadModel
 from ledger.proof import checkpoint as checkpoints
 from ledger.proof.anchors import Anchors
 from ledger.services import trade_register
+from ledger.services.audit.cosigned import check_cosignatures
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.history import Accepted
 from ledger.vault import reading
@@ -197,6 +198,7 @@ def check_checkpoints(vault: VaultReader, anchors: Anchors, headers: Headers, he
         ):
             findings.add("checkpoint.chain", where)
         findings.count("checkpoints")
+    check_cosignatures(vault, anchors, headers, head, findings)
 
 
 def check_index(
