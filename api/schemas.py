@@ -333,3 +333,21 @@ class CaptureJob(Wire):
     finished_at: str | None
     errors: list[dict[str, Any]]
     receipt: Receipt
+
+
+class PublicRecord(BaseModel):
+    """The public part of one record. Withheld (`record` null) when it names no lot; without `record` when erased."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digest: str
+    lots: list[str]
+    record: dict[str, Any] | None = Field(None, description="as in a proof bundle, without `inclusion`")
+    erased: Literal[True] | None = None
+
+
+class PublicRecords(Wire):
+    """Every record of a submission, in its order: their digests give the Merkle root that its author signed."""
+
+    submission_id: str
+    records: list[PublicRecord]

@@ -143,6 +143,14 @@ def get_submission(ledger: LedgerDep, submission_id: str) -> JSONResponse:
     return JSONResponse(ledger.receipt(submission_id).to_json(), headers={"cache-control": "no-store"})
 
 
+@router.get(
+    "/submissions/{submission_id}/records", response_model=schemas.PublicRecords, responses=problems(400, 404, 503)
+)
+def get_records(ledger: LedgerDep, submission_id: str) -> JSONResponse:
+    """The public part of all records of a sealed submission, as a replica verifies and keeps it."""
+    return JSONResponse(ledger.public_records(submission_id), headers={"cache-control": "no-store"})
+
+
 @router.get("/checkpoint", response_model=schemas.SignedCheckpoint, responses=problems(503))
 def get_checkpoint(ledger: LedgerDep) -> JSONResponse:
     """The latest checkpoint, signed by the operator's checkpoint key. Keep it: it pins the whole history before it."""

@@ -1,7 +1,7 @@
 """Builds proof bundles: one lot's complete history, with everything that `originseal verify` needs.
 
-Reads the chain and the payload store, decides what is shown (ledger.documents.disclosure) and proves nothing itself:
-whoever gets the bundle checks it with ledger.proof. Format: docs/proof-bundle.md.
+Reads a chain and public records, an operator's or a replica's own, and proves nothing itself: whoever gets the bundle
+checks it with ledger.proof. Format: docs/proof-bundle.md.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from typing import Any
 from ledger.chain.reader import AccountProof, ChainReader
 from ledger.crypto.keccak import keccak256
 from ledger.crypto.sm2 import PublicKey
-from ledger.documents.disclosure import Disclosure, public_part
-from ledger.documents.statement import Record, commit
 from ledger.domain.action import Action, Meta, SubmitCall, decode_submit_calldata
 from ledger.domain.ids import lot_id
-from ledger.errors import EngineUnavailable, NotFound, StorageUnavailable
+from ledger.errors import EngineUnavailable, NotFound
 from ledger.merkle.tree import Tree
 from ledger.proof import slots
 from ledger.proof.anchors import CONTRACTS
@@ -25,11 +23,9 @@ from ledger.proof.bundle import FORMAT
 from ledger.proof.checkpoint import SignedCheckpoint
 from ledger.proof.transaction import parse_transaction
 from ledger.proof.trie_build import OrderedTrie
-from ledger.vault.reader import VaultReader
-from ledger.vault.values import StoredRecord, UnreadableRecord
+from ledger.services.public_records import Records
 
 CheckpointAt = Callable[[int], SignedCheckpoint]  # the operator's checkpoint of exactly this block
-Disclose = Callable[[Record], Disclosure]
 
 LOT_EXTENDED = keccak256(b"LotExtended(bytes32,bytes32,bytes32,uint32,bytes32,uint64)")
 
@@ -44,31 +40,29 @@ class _Extension:
 
 
 class BundleBuilder:
-    """Builds bundles from one chain and its payload store.
+    """Builds bundles from one chain and the public records of its submissions.
 
-    `checkpoint_at` returns the signed checkpoint of a given height, signing it if need be; `checkpoint_keys` are the
-    public keys it may have used, for readers without anchors.
+    `checkpoint_at` returns the signed checkpoint of a given height, signing it if need be (a replica: one that it
+    kept); `checkpoint_keys` are the public keys it may have used, for readers without anchors.
     """
 
     def __init__(
         self,
         chain: ChainReader,
-        vault: VaultReader,
+        records: Records,
         checkpoint_at: CheckpointAt,
         checkpoint_keys: Iterable[PublicKey],
     ) -> None:
         self._chain = chain
-        self._vault = vault
+        self._public = records
         self._checkpoint_at = checkpoint_at
         self._checkpoint_keys = tuple(checkpoint_keys)
 
-    def build(
-        self, gtin: str, lot: str, *, height: int | None = None, disclose: Disclose = public_part
-    ) -> dict[str, Any]:
+    def build(self, gtin: str, lot: str, *, height: int | None = None) -> dict[str, Any]:
         """The bundle of a lot as of block `height` (default: the newest final block).
 
-        `disclose` decides which fields are shown; the default shows what anybody may see. Raises NotFound for a lot
-        that the chain does not know at that height, StorageUnavailable when the payload store lacks a submission.
+        Raises NotFound for a lot that the chain does not know at that height, StorageUnavailable when the records of
+        a submission are not there.
         """
         height = self._chain.final_height() if height is None else height
         identity = lot_id(gtin, lot)
@@ -92,7 +86,7 @@ class BundleBuilder:
                 {"keyId": _sm3(key.key_id), "publicKey": key.point.hex()} for key in self._checkpoint_keys
             ],
             "submissions": [
-                self._submission(identity, extension, block, call, keys[call.key_id], disclose)
+                self._submission(identity, extension, block, call, keys[call.key_id])
                 for extension, block, call in entries
             ],
             "state": {
@@ -146,7 +140,6 @@ class BundleBuilder:
         block: _BlockProofs,
         call: SubmitCall,
         key: slots.KeyState,
-        disclose: Disclose,
     ) -> dict[str, Any]:
         meta, index = Meta.decode(call.meta), extension.index
         return {
@@ -163,7 +156,7 @@ class BundleBuilder:
             "action": _action(call.action),
             "meta": call.meta.hex(),
             "signature": call.signature.hex(),
-            "records": self._records(identity, extension.submission_id, disclose),
+            "records": self._records(identity, extension.submission_id),
             "transaction": {
                 "raw": _hex(block.transactions[index]),
                 "index": index,
@@ -174,18 +167,13 @@ class BundleBuilder:
             "checkpoint": block.checkpoint,
         }
 
-    def _records(self, identity: bytes, submission_id: bytes, disclose: Disclose) -> list[dict[str, Any]]:
-        try:
-            rows = self._vault.rows(submission_id)
-        except NotFound as error:
-            raise StorageUnavailable(
-                f"the payload store lacks submission keccak256:{submission_id.hex()}", hint="run `originseal audit`"
-            ) from error
-        tree = Tree([row.digest for row in rows])
+    def _records(self, identity: bytes, submission_id: bytes) -> list[dict[str, Any]]:
+        records = self._public.of(submission_id)
+        tree = Tree([record.digest for record in records])
         return [
-            {**_record(row, disclose), "inclusion": tree.inclusion_proof(at).to_json()}
-            for at, row in enumerate(rows)
-            if identity in row.lots
+            {**record.bundled(), "inclusion": tree.inclusion_proof(at).to_json()}
+            for at, record in enumerate(records)
+            if identity in record.lots
         ]
 
 
@@ -207,14 +195,6 @@ class _BlockProofs:
         if index >= len(self.transactions):
             raise EngineUnavailable("the engine's block lacks a transaction that its logs name")
         return decode_submit_calldata(parse_transaction(self.transactions[index]).data)
-
-
-def _record(row: StoredRecord | UnreadableRecord, disclose: Disclose) -> dict[str, Any]:
-    if isinstance(row, UnreadableRecord):
-        if row.erasure is None:
-            raise row.error
-        return {"digest": _sm3(row.digest), "erased": True}
-    return disclose(commit(row.kind, row.author, row.lots, row.payload, row.seed)).to_json()
 
 
 def _keys(members: AccountProof, key_ids: Iterable[bytes]) -> dict[bytes, slots.KeyState]:

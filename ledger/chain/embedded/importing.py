@@ -82,7 +82,7 @@ def split_block(number: int, raw: bytes) -> RawBlock:
     start, end, is_list = _item(number, raw, 0)
     if not is_list or end != len(raw):
         refuse(number, "encoding", "it is not one RLP list")
-    parts = []
+    parts: list[tuple[int, int, int]] = []  # where each begins, its payload begins, it ends
     at = start
     while at < end and len(parts) < 5:
         inner, after, listed = _item(number, raw, at)

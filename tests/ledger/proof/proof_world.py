@@ -23,6 +23,7 @@ from ledger.services.compose import Composer, Network, Part
 from ledger.services.demo import payloads
 from ledger.services.demo.actors import AUTHORITIES, BY_SLUG
 from ledger.services.demo.lots import BY_LOT
+from ledger.services.public_records import VaultRecords
 from ledger.vault import Vault, open_engine
 
 START = 1_764_000_000
@@ -160,7 +161,7 @@ class World:
         )
 
     def bundle(self, lot: str, **options) -> dict:
-        builder = BundleBuilder(self.chain, self.vault, self.checkpoint, [self.operator.public])
+        builder = BundleBuilder(self.chain, VaultRecords(self.vault), self.checkpoint, [self.operator.public])
         return builder.build(BY_LOT[lot].gtin, lot, **options)
 
 
