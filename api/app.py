@@ -22,8 +22,9 @@ from api.context import Context, language_of, request_id
 from api.documented import problems
 from api.limits import Limits
 from api.logs import configure_logging
+from api.metrics import Metrics
 from api.negotiation import media_type
-from api.observability import Metrics, Observe
+from api.observability import Observe
 from api.pages import Pages
 from api.paths import HeadAsGet, KeepEncodedSlashes
 from api.ports import LedgerPort
@@ -98,7 +99,10 @@ def create_app(settings: Settings, ledger: LedgerPort | None = None) -> FastAPI:
             raise EngineUnavailable("the ledger is not open")
         return context.ledger.status()
 
-    context.metrics = Metrics(status)
+    def operations() -> Any:
+        return None if context.ledger is None else context.ledger.operations()
+
+    context.metrics = Metrics(status, operations)
     for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, public):
         app.include_router(module.router)
     _add_error_handlers(app, context)

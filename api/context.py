@@ -16,7 +16,7 @@ from api.settings import Settings
 from ledger.documents.canonical import MAX_DEPTH, loads_strict
 
 if TYPE_CHECKING:
-    from api.observability import Metrics
+    from api.metrics import Metrics
     from api.pages import Pages
     from api.ports import LedgerPort
 

@@ -1,4 +1,4 @@
-"""What operators see: one structured log line per request, Prometheus metrics, a correlation id.
+"""What operators see of each request: one structured log line, counted metrics, a correlation id.
 
 The outermost ASGI layer. It also puts the security headers on every answer and turns an exception that nobody handled
 into a bare 500 problem. Logs carry no bodies, no query strings, no header values and only a shortened client address.
@@ -10,22 +10,14 @@ import ipaddress
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from api.limits import App, Message, Receive, Scope, Send, client_address
+from api.metrics import Metrics
 from api.negotiation import language
 from api.problems import MEDIA_TYPE, HttpProblem, problem_of
 from api.settings import Settings
 from ledger import correlation
 from ledger.errors import OriginSealError
-
-if TYPE_CHECKING:
-    from ledger.index.views import LedgerStatus
 
 LOGGER = logging.getLogger("originseal.api")
 CONTENT_SECURITY_POLICY = (
@@ -40,50 +32,6 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
-
-
-class Metrics:
-    """The server's own registry: requests, refusals, durations, and the ledger's numbers read at scrape time."""
-
-    def __init__(self, status: Callable[[], LedgerStatus]) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "originseal_http_requests", "Requests by route, method and status", ["route", "method", "status"],
-            registry=self.registry,
-        )  # fmt: skip
-        self.refusals = Counter("originseal_refusals", "Problems by code", ["code"], registry=self.registry)
-        self.duration = Histogram(
-            "originseal_http_duration_seconds", "Server time by route", ["route"], registry=self.registry,
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-        )  # fmt: skip
-        self.registry.register(_LedgerCollector(status))
-
-
-class _LedgerCollector(Collector):
-    def __init__(self, status: Callable[[], LedgerStatus]) -> None:
-        self._status = status
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        try:
-            status = self._status()
-        except OriginSealError:
-            yield GaugeMetricFamily("originseal_up", "1 when the ledger answers", value=0)
-            return
-        yield GaugeMetricFamily("originseal_up", "1 when the ledger answers", value=1)
-        numbers = (
-            ("height", "Block number of the chain's head", status.height),
-            ("head_time_seconds", "Unix time of the chain's head", status.head_time),
-            ("index_height", "Last block in the read model", status.indexed),
-            ("index_lag_blocks", "Blocks that the read model is behind", max(0, status.height - status.indexed)),
-            ("outbox_depth", "Submissions waiting to be sealed", status.outbox_depth),
-            ("records", "Sealed records", status.records),
-            ("submissions", "Sealed submissions", status.submissions),
-            ("lots", "Registered lots", status.lots),
-            ("trades", "Matched or refused trades", status.trades),
-            ("members", "Members", status.members),
-        )
-        for name, help_text, value in numbers:
-            yield GaugeMetricFamily(f"originseal_{name}", help_text, value=value)
 
 
 def shortened(address: str) -> str:

@@ -46,6 +46,7 @@ STATUS: dict[type[errors.OriginSealError], int] = {
     errors.CryptoUnavailable: 503,
     errors.EngineUnavailable: 503,
     errors.StorageUnavailable: 503,
+    errors.SealingSuspended: 503,
 }
 
 GENERIC = {

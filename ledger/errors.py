@@ -307,3 +307,11 @@ class StorageUnavailable(Unavailable):
     code = "storage-unavailable"
     title = "Storage unavailable"
     title_zh = "存储不可用"
+
+
+class SealingSuspended(Unavailable):
+    """The ledger answers but seals nothing until its operator has compared it with the outside world."""
+
+    code = "sealing-suspended"
+    title = "Sealing is suspended"
+    title_zh = "暂停上链"

@@ -73,7 +73,7 @@ class Matcher:
             try:
                 receipt = self._match(inventory, only_complete=only_complete)
             except OriginSealError as error:
-                log.warning("trade of list %s not matched: %s", sm3_text(inventory), error)
+                log.warning("not matched", extra={"facts": {"list": sm3_text(inventory), "reason": error.code}})
                 continue
             if receipt is not None:
                 receipts.append(receipt)

@@ -10,6 +10,7 @@ from fake_values import (
     CHECKPOINT,
     DAY,
     NOW,
+    OPERATIONS,
     SUBMISSIONS,
     FakeReceipt,
     FakeReport,
@@ -35,6 +36,7 @@ from ledger.index.views import (
 )
 from ledger.services.demo.actors import AUTHORITIES, BY_SLUG, MEMBERS
 from ledger.services.demo.lots import LOTS, DemoLot
+from ledger.services.operations import OperationFacts
 
 
 class FakeLedger:
@@ -309,6 +311,10 @@ class FakeLedger:
     def checkpoint(self) -> dict[str, Any]:
         self._answer()
         return CHECKPOINT
+
+    def operations(self) -> OperationFacts:
+        self._answer()
+        return OPERATIONS
 
     def audit_status(self) -> dict[str, Any] | None:
         self._answer()

@@ -11,6 +11,8 @@ from ledger.index.views import Anchored, MemberView
 from ledger.services.demo.actors import BY_SLUG, Actor
 from ledger.services.demo.lots import DemoLot
 from ledger.services.demo.sites import SITES
+from ledger.services.measures import LagFacts
+from ledger.services.operations import AuditFacts, OperationFacts, WitnessFacts
 
 NOW = 1_764_000_000
 DAY = 86_400
@@ -134,3 +136,28 @@ def origin_payload(lot: DemoLot) -> dict[str, Any]:
             },
         ],
     }
+
+
+OPERATIONS = OperationFacts(
+    engine_reachable=True,
+    height=123,
+    head_time=NOW,
+    indexed=123,
+    waiting={"queued": 0, "signed": 0, "refused": 1},
+    oldest_waiting=0.0,
+    nonce_gap=0,
+    checkpoint=(123, NOW),
+    witnesses=(
+        WitnessFacts(bytes(32), "customs", "Customs", 120, NOW),
+        WitnessFacts(b"\1" * 32, "bank", "B", None, None),
+    ),
+    cosigned=(120, 1),
+    quorum=1,
+    audit=AuditFacts(NOW - DAY, False, "full", 100, {"critical": 0, "error": 2, "warning": 0}),
+    backup=NOW - DAY,
+    sealing_suspended=False,
+    disk=(10 << 30, 100 << 30),
+    stores={"chain": 1000, "ledger": 2000},
+    lag=LagFacts((0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4), 5, 7.5),
+    refusals={("signature-rejected", ""): 2, ("reverted-on-chain", "LotsInsufficient"): 1},
+)
