@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, Table, inspect, select, text
 
+from ledger import correlation
 from ledger.chain import outbox as outboxes
 from ledger.chain.embedded.machine import decode_stored_transaction
 from ledger.chain.reader import ChainReader
@@ -83,6 +84,7 @@ def check_outbox(
             nonce = act.Meta.decode(call.meta).nonce
             right = act.submission_id(call.key_id, nonce, call.action.digest) == row["submission_id"]
             right = right and (row["error"] is None) == (row["state"] != "refused")
+            right = right and (row.get("correlation") is None or correlation.valid(row["correlation"]))
             if row["raw"] is not None:
                 right = right and keccak256(row["raw"]) == row["tx_hash"] and _sent(row) == row["calldata"]
             else:
@@ -221,7 +223,9 @@ def _rows(vault: VaultReader, table: Table) -> Iterable[Mapping[str, Any]]:
     with reading(vault.engine) as connection:
         if not inspect(connection).has_table(table.name):
             return []
-        columns = [column.name for column in table.columns]
+        have = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        # A table from before there were correlation ids has none until a server opens it for writing.
+        columns = [column.name for column in table.columns if column.name in have or column.name != "correlation"]
         quoted = ", ".join(f'"{name}"' for name in columns)
         rows = connection.execute(text(f"SELECT {quoted} FROM {table.name}")).fetchall()  # noqa: S608 - our own names
         return [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
