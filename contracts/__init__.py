@@ -18,6 +18,7 @@ class Artifact:
     """One compiled contract: `bytecode` creates it, `deployed_bytecode` is what an address then holds."""
 
     name: str
+    source: str  # the file that defines it, below the repository
     abi: list[dict[str, Any]]
     bytecode: bytes
     deployed_bytecode: bytes
@@ -39,6 +40,7 @@ def artifact(name: str) -> Artifact:
     raw = json.loads((files(__package__) / "artifacts" / f"{name}.json").read_text(encoding="utf-8"))
     return Artifact(
         name=name,
+        source=raw["source"],
         abi=raw["abi"],
         bytecode=bytes.fromhex(raw["bytecode"].removeprefix("0x")),
         deployed_bytecode=bytes.fromhex(raw["deployedBytecode"].removeprefix("0x")),

@@ -1,0 +1,210 @@
+"""One transaction, whole: envelope, submission, outcome, events, and for a refused one the contract's reason."""
+
+from __future__ import annotations
+
+import contracts
+from ledger.chain.reader import Event
+from ledger.chain.sending import Receipt
+from ledger.crypto.keccak import keccak256
+from ledger.errors import EngineUnavailable, Malformed, NotFound
+from ledger.services.explorer import events as ev
+from ledger.services.explorer import refusals
+from ledger.services.explorer.access import Access
+from ledger.services.explorer.envelopes import Envelope, open_envelope
+from ledger.services.explorer.submissions import decode, member_ref
+from ledger.services.explorer.views import (
+    Check,
+    EventLine,
+    Refusal,
+    Request,
+    SubmissionView,
+    TransactionLine,
+    TransactionView,
+)
+from ledger.services.explorer.wording import Name, Sentence, Words, say
+
+SENTENCES = 4  # per transaction in a block's list
+SUBMISSION, CREATION, OTHER = "submission", "creation", "other"
+
+
+def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView:
+    """The transaction with this hash. Raises NotFound."""
+    chain = access.chain
+    raw = access.raw_transaction(tx_hash)
+    envelope = open_envelope(raw)
+    receipt = chain.receipt(tx_hash)
+    if receipt is None:
+        raise NotFound(f"the transaction 0x{tx_hash.hex()} is in no block yet")
+    if receipt.block > access.head():
+        raise NotFound(f"the transaction 0x{tx_hash.hex()} is in no final block yet")
+    kind = kind_of(access, envelope)
+    submission, problem = None, ""
+    if kind == SUBMISSION:
+        try:
+            submission = decode(chain, words, envelope.data)
+        except Malformed as error:
+            problem = error.message
+    created = receipt.contract
+    return TransactionView(
+        hash="0x" + tx_hash.hex(),
+        block=receipt.block,
+        block_hash="0x" + receipt.block_hash.hex(),
+        index=receipt.index,
+        time=receipt.time,
+        success=receipt.success,
+        kind=kind,
+        sender="0x" + envelope.sender.hex(),
+        nonce=envelope.nonce,
+        to=None if envelope.to is None else "0x" + envelope.to.hex(),
+        to_contract=contract_at(access, envelope.to),
+        value=str(envelope.value),
+        gas_limit=envelope.gas,
+        gas_used=receipt.gas_used,
+        creates=None if created is None else "0x" + created.hex(),
+        created_contract=contract_at(access, created) or _artifact_of(envelope.data if created else b""),
+        raw="0x" + raw.hex(),
+        calldata="0x" + envelope.data.hex(),
+        submission=submission,
+        problem=problem,
+        refusal=None if receipt.success else refusal(access, envelope, receipt.block),
+        events=tuple(event_line(words, event) for event in decoded_logs(access, receipt)),
+        checks=_checks(tx_hash, raw, envelope, receipt, submission),
+        requests=_requests(tx_hash, receipt),
+    )
+
+
+def contract_at(access: Access, address: bytes | None) -> str | None:
+    """The name of the ledger's contract at an address."""
+    return next((c.name for c in access.chain.deployment.contracts if c.address == address), None)
+
+
+def kind_of(access: Access, envelope: Envelope) -> str:
+    """submission, creation or other."""
+    if envelope.to is None:
+        return CREATION
+    return SUBMISSION if envelope.to == access.chain.deployment.address("Submissions") else OTHER
+
+
+def _artifact_of(code: bytes) -> str | None:
+    """Which committed contract creation code belongs to."""
+    return next((name for name in contracts.names() if code.startswith(contracts.artifact(name).bytecode)), None)
+
+
+def decoded_logs(access: Access, receipt: Receipt) -> list[Event]:
+    """The receipt's events of this ledger's contracts; a foreign contract's logs are left out."""
+    own = {"0x" + contract.address.hex() for contract in access.chain.deployment.contracts}
+    return [access.chain.decode_log(log) for log in receipt.logs if str(log.get("address", "")).lower() in own]
+
+
+def event_line(words: Words, event: Event) -> EventLine:
+    return EventLine(event.contract, event.name, event.log_index, ev.words_of(words, event), ev.arguments(event))
+
+
+def refusal(access: Access, envelope: Envelope, height: int) -> Refusal:
+    """Why the call was refused: executed again on the state before its block, then on the one after it (a transaction
+    in front of it in the same block may be the cause). Not found out is said as such."""
+    if envelope.to is None:
+        return _unexplained()
+    for state, at in (("before", height - 1), ("after", height)):
+        try:
+            found = access.replay(envelope.sender, envelope.to, envelope.data, envelope.gas, at)
+        except (NotFound, EngineUnavailable):
+            continue
+        if found is not None:
+            return Refusal(state, found.error, found.args_, refusals.words_of(found.error, found.args_))
+    return _unexplained()
+
+
+def _unexplained() -> Refusal:
+    words = say(
+        "合约拒绝了这笔交易；收据不含原因，重新执行也未能重现",
+        "The contract refused this transaction; a receipt holds no reason, and executing it again did not show one",
+    )
+    return Refusal("none", "", {}, words)
+
+
+def line(
+    access: Access, words: Words, envelope: Envelope, index: int, success: bool, said: list[Event]
+) -> TransactionLine:
+    """A transaction in its block's list: what came of it, in a few sentences."""
+    kind = kind_of(access, envelope)
+    accepted = next((event for event in said if event.name == "Accepted"), None)
+    author = None if accepted is None else member_ref(words, accepted.args["memberId"])
+    sentences: list[Sentence] = [ev.words_of(words, event) for event in said if event.name != "LotExtended"]
+    if kind == CREATION:
+        name = _artifact_of(envelope.data)
+        sentences.insert(0, say("部署合约 {name}", "Deploys contract {name}", name=name or "?"))
+    if not success:
+        sentences = [say("被合约拒绝，没有任何改变", "Refused by the contract; it changed nothing")]
+    return TransactionLine(
+        hash="0x" + envelope.hash.hex(),
+        index=index,
+        kind=kind,
+        success=success,
+        author=author,
+        records=accepted.args["count"] if accepted else 0,
+        words=tuple(sentences[:SENTENCES]),
+        more=max(0, len(sentences) - SENTENCES),
+    )
+
+
+def _checks(
+    tx_hash: bytes, raw: bytes, envelope: Envelope, receipt: Receipt, submission: SubmissionView | None
+) -> tuple[Check, ...]:
+    found = keccak256(raw)
+    checks = [
+        Check(
+            "hash",
+            found == tx_hash,
+            Name("交易哈希是原始字节的 Keccak-256", "The hash is the Keccak-256 of the raw bytes"),
+            "0x" + found.hex(),
+            "0x" + tx_hash.hex(),
+        )
+    ]
+    if receipt.contract is not None and envelope.creates is not None:
+        checks.append(
+            Check(
+                "creates",
+                envelope.creates == receipt.contract,
+                Name("合约地址由发送方与序号推出", "The contract's address follows from sender and nonce"),
+                "0x" + envelope.creates.hex(),
+                "0x" + receipt.contract.hex(),
+            )
+        )
+    if submission is not None:
+        signature = submission.signature
+        checks.append(
+            Check(
+                "signature",
+                signature.holds,
+                Name("作者的 SM2 签名在此重新验证", "The author's SM2 signature, verified here again"),
+                f"e={signature.e}" if signature.holds else signature.problem,
+                f"r={signature.r} s={signature.s}",
+            )
+        )
+    return tuple(checks)
+
+
+def _requests(tx_hash: bytes, receipt: Receipt) -> tuple[Request, ...]:
+    name = "0x" + tx_hash.hex()
+    return (
+        Request(
+            "transaction",
+            "eth_getTransactionByHash",
+            (name,),
+            Name("交易及其调用数据", "the transaction and its calldata"),
+        ),
+        Request("raw", "debug_getRawTransaction", (name,), Name("原始字节", "the raw bytes")),
+        Request(
+            "receipt",
+            "eth_getTransactionReceipt",
+            (name,),
+            Name("结果、gas 与事件", "outcome, gas and events"),
+        ),
+        Request(
+            "block",
+            "eth_getBlockByNumber",
+            (hex(receipt.block), False),
+            Name("所在区块及其时间", "its block and that block's time"),
+        ),
+    )
