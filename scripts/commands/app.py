@@ -9,7 +9,7 @@ import typer
 
 from ledger import __version__
 from ledger.errors import OriginSealError
-from scripts.commands import audit, demo, key, label, member, serve, submit
+from scripts.commands import audit, certificate, demo, key, label, member, serve, submit
 from scripts.commands.output import emit, report
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("label")(label.label)
 app.command("audit")(audit.audit)
 app.command("rebuild-index")(audit.rebuild_index)
 app.add_typer(key.app, name="key")
+app.add_typer(certificate.app, name="certificate")
 app.add_typer(member.app, name="member")
 
 

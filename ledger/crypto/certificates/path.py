@@ -128,6 +128,21 @@ def verify(
     )
 
 
+def check_chain(certificate: Certificate, above: Sequence[Certificate], *, at: int) -> None:
+    """That a certificate is an authority's and leads through those above it to the last of them (itself, with none).
+
+    For an authority that sets itself up: who it trusts is its own choice, and revocation is not looked at. To rely on
+    a certificate, `verify` it. Raises a leaf of CertificateRejected.
+    """
+    root = above[-1] if above else certificate
+    _check_presented(certificate, [root], above, ())
+    _check_use(certificate, True)
+    _check_root(root)
+    path = _path_to_root(certificate, [root], list(above[:-1]))
+    for position, held in enumerate(path):
+        _check_time(held, at, position)
+
+
 def _check_presented(
     certificate: Certificate,
     roots: Sequence[Certificate],
