@@ -12,6 +12,7 @@ from ledger.errors import Malformed
 from ledger.merkle.proof import InclusionProof
 from ledger.proof.anchors import CONTRACTS, CheckpointKey, parse_public_key
 from ledger.proof.checkpoint import SignedCheckpoint, parse_signed
+from ledger.proof.cosignature import Cosignature, parse_cosignatures
 from ledger.proof.text import boolean, constant, digest, hexadecimal, integer, items, load_json, members, string
 from ledger.values import dataclass
 
@@ -130,6 +131,7 @@ class Bundle:
     checkpoint_keys: dict[bytes, CheckpointKey]
     submissions: tuple[BundledSubmission, ...]
     checkpoint: SignedCheckpoint
+    cosignatures: tuple[Cosignature, ...]
     header: bytes
     accounts: dict[str, AccountProof]
 
@@ -141,7 +143,8 @@ def parse_bundle(data: bytes | str | dict[str, Any]) -> Bundle:
     constant(top["format"], "/format", FORMAT)
     lot = members(top["lot"], "/lot", ("gtin", "lot", "id"))
     contracts = members(top["contracts"], "/contracts", CONTRACTS)
-    state = members(top["state"], "/state", ("checkpoint", "header", "accounts"))
+    # Bundles from before there were witnesses have no co-signatures.
+    state = members(top["state"], "/state", ("checkpoint", "header", "accounts"), ("cosignatures",))
     accounts = members(state["accounts"], "/state/accounts", CONTRACTS)
     submissions = items(top["submissions"], "/submissions", MAX_SUBMISSIONS)
     return Bundle(
@@ -151,6 +154,7 @@ def parse_bundle(data: bytes | str | dict[str, Any]) -> Bundle:
         checkpoint_keys=_keys(top["checkpointKeys"], "/checkpointKeys"),
         submissions=tuple(_submission(item, f"/submissions/{at}") for at, item in enumerate(submissions)),
         checkpoint=parse_signed(state["checkpoint"], "/state/checkpoint"),
+        cosignatures=parse_cosignatures(state.get("cosignatures", []), "/state/cosignatures"),
         header=hexadecimal(state["header"], "/state/header", prefix="0x"),
         accounts={name: _account(accounts[name], f"/state/accounts/{name}") for name in CONTRACTS},
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledger.crypto.ports import Signer
-    from ledger.proof.anchors import Witness
+    from ledger.proof.anchors import Anchors, Witness
     from ledger.proof.checkpoint import Checkpoint
 
 HEADING = "originseal-cosignature/v1"
@@ -60,6 +60,23 @@ class VerifiedCosignature:
     witness: Witness
     time: int
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Evidence: who besides the operator stands behind a checkpoint.
+
+    `agencies`: how many offices the anchors know, None without anchors; `needed` had to sign.
+    """
+
+    cosignatures: tuple[VerifiedCosignature, ...]
+    agencies: int | None
+    needed: int
+
+    @property
+    def offices(self) -> int:
+        """How many offices co-signed, each counted once however many keys it used."""
+        return len({each.witness.office for each in self.cosignatures})
 
 
 def cosignature_text(key_id: bytes, time: int, method: str, checkpoint: Checkpoint) -> str:
@@ -147,3 +164,25 @@ def verify_known(
         for at, cosignature in enumerate(cosignatures)
         if cosignature.key_id in witnesses
     )
+
+
+def vouch(
+    cosignatures: Iterable[Cosignature],
+    checkpoint: Checkpoint,
+    anchors: Anchors | None,
+    wanted: int = 0,
+    field: str = "cosignatures",
+) -> Vouched:
+    """Evidence of who vouches for `checkpoint`. Raises VerificationFailed when a known witness did not sign, or when
+    fewer offices did than `wanted` or the anchors want. Without anchors nobody is known."""
+    known = anchors.witnesses if anchors else {}
+    needed = max(wanted, anchors.witness_quorum if anchors else 0)
+    vouched = Vouched(
+        verify_known(cosignatures, checkpoint, known, field), len(anchors.offices) if anchors else None, needed
+    )
+    if vouched.offices < needed:
+        raise VerificationFailed(
+            f"co-signed by {vouched.offices} of {vouched.agencies or 0} known agencies, {needed} are needed",
+            field=field,
+        )
+    return vouched

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ledger.proof.anchors import CheckpointKey
     from ledger.proof.bundle import Bundle, BundledRecord, BundledSubmission, Lot
+    from ledger.proof.cosignature import Vouched
     from ledger.proof.header import Header
     from ledger.proof.slots import LotStateWords
 
@@ -22,7 +23,7 @@ FORMAT = "originseal-verification/v1"
 # id, Chinese title, English title; the argument itself is in ledger.proof.verifier.
 STEPS = (
     ("anchors", "信任锚：链、创世块与合约正是所信任的", "Chain, genesis and contracts are the trusted ones"),
-    ("checkpoint", "检查点由受信任的密钥以 SM2 签名", "A trusted key signed the checkpoint (SM2)"),
+    ("checkpoint", "检查点由受信任的密钥以 SM2 签名，共签有效", "The checkpoint is signed, its co-signatures hold"),
     ("header", "区块头与检查点一致", "The block header is the checkpoint's"),
     ("contracts", "合约代码与信任锚一致", "The contracts have the anchored code"),
     ("state", "批次、成员密钥与提交的链上状态得到证明", "The chain state of lot, keys and submissions is proven"),
@@ -150,6 +151,7 @@ class Verified:
     block: bytes
     time: int
     signed_by: CheckpointKey
+    vouched: Vouched
     state: LotStateWords
     standings: tuple[tuple[bytes, int], ...]
     records: tuple[VerifiedRecord, ...]
@@ -226,6 +228,21 @@ def _verified(verified: Verified) -> dict[str, Any]:
         "block": f"0x{verified.block.hex()}",
         "time": verified.time,
         "checkpointKey": {"keyId": f"sm3:{verified.signed_by.key_id.hex()}", "name": verified.signed_by.name},
+        "witnesses": {
+            "cosigned": verified.vouched.offices,
+            "of": verified.vouched.agencies,
+            "needed": verified.vouched.needed,
+            "cosignatures": [
+                {
+                    "keyId": f"sm3:{one.witness.key_id.hex()}",
+                    "agency": one.witness.agency,
+                    "name": {"zh": one.witness.name_zh, "en": one.witness.name_en},
+                    "time": one.time,
+                    "method": one.method,
+                }
+                for one in verified.vouched.cosignatures
+            ],
+        },
         "lot": {
             "custodian": f"sm3:{state.custodian.hex()}",
             "quantity": str(state.quantity),
@@ -267,10 +284,11 @@ def _summary(verified: Verified, at: int) -> list[str]:
     custodial = sum(record.custodial for record in records)
     height, time_, total, entries = verified.height, when(verified.time), state.total, state.entries
     lines = [
+        _vouched(verified.vouched, at),
         (
             f"截至区块 {height}（{time_}），本批次共有 {total} 条记录、{entries} 次提交，全部列出：",
             f"As of block {height} ({time_}) the lot has {total} records in {entries} submissions, all listed:",
-        )[at]
+        )[at],
     ]
     for r in records:
         key = ("，密钥由平台代管", ", custodial key")[at] if r.custodial else ""
@@ -286,3 +304,37 @@ def _summary(verified: Verified, at: int) -> list[str]:
             )[at]
         )
     return [*lines, ""]
+
+
+_METHODS = {
+    "headers": ("核对区块链接", "checked that the blocks link"),
+    "execution": ("逐块执行", "executed every block"),
+}
+
+
+def _vouched(vouched: Vouched, at: int) -> str:
+    """Who besides the operator stands behind this state."""
+    if vouched.agencies is None:
+        return (
+            "共签：没有信任锚文件，不知道谁是见证机构，未计。",
+            "Co-signatures: without an anchors file nobody is known as a witness; none is counted.",
+        )[at]
+    if not vouched.agencies:
+        return (
+            "共签：信任锚没有列出见证机构：只有运营方为这个状态担保。",
+            "Co-signatures: the anchors name no witness; only the operator vouches for this state.",
+        )[at]
+    if not vouched.cosignatures:
+        return (
+            f"共签：已知 {vouched.agencies} 家机构，均未共签这个状态：只有运营方为它担保。",
+            f"Co-signed by 0 of {vouched.agencies} agencies: only the operator vouches for this state.",
+        )[at]
+    names = ("、", ", ")[at].join(
+        f"{(one.witness.name_zh, one.witness.name_en)[at]}"
+        + ("（{}）", " ({})")[at].format(f"{one.method}" + ("：", ": ")[at] + _METHODS[one.method][at])
+        for one in vouched.cosignatures
+    )
+    return (
+        f"共签：{vouched.agencies} 家机构中的 {vouched.offices} 家共签了这个状态：{names}。",
+        f"Co-signed by {vouched.offices} of {vouched.agencies} agencies: {names}.",
+    )[at]

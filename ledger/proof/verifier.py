@@ -4,7 +4,8 @@ Each step uses only what the steps before it established. The code blocks below 
 
   1 anchors       The bundle speaks of the chain (id, genesis) and the contracts that the anchors name.
                   Without anchors, chain, contracts and checkpoint keys are the bundle's own claim: ASSUMED.
-  2 checkpoint    A trusted checkpoint key signed the checkpoint of the state, and it is of that chain.
+  2 checkpoint    A trusted checkpoint key signed the checkpoint of the state, and it is of that chain. The known
+                  witnesses named beside it did co-sign it, and are as many as wanted.
   3 header        The header has the hash, height, time and state root that the checkpoint states.
   4 contracts     Under that state root every contract has its anchored code: what follows was enforced by that code.
   5 state         Under the contracts' storage roots: the lot, each author's key and standing, each submission's nonce.
@@ -40,6 +41,7 @@ from ledger.merkle.tree import merkle_root
 from ledger.proof import checkpoint as checkpoints
 from ledger.proof import slots, trie
 from ledger.proof.anchors import CONTRACTS
+from ledger.proof.cosignature import vouch
 from ledger.proof.records import check_record
 from ledger.proof.report import STEPS, Assumption, Report, StepResult, Verified, VerifiedRecord
 from ledger.proof.transaction import STATUS_SUCCESS, parse_receipt, parse_transaction
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from ledger.proof.anchors import Anchors, CheckpointKey
     from ledger.proof.bundle import Bundle, BundledSubmission
     from ledger.proof.checkpoint import SignedCheckpoint
+    from ledger.proof.cosignature import Vouched
     from ledger.proof.header import Header
     from ledger.proof.slots import KeyState, LotStateWords, MemberState
     from ledger.proof.trie import Account
@@ -64,21 +67,22 @@ ORIGIN_KIND = "lot.origin"
 ACCEPTED = keccak256(b"Accepted(bytes32,bytes32,bytes32,bytes32,uint32,uint64,bytes32)")
 
 
-def verify(bundle: Bundle, anchors: Anchors | None) -> Verified:
-    """Evidence that the bundle holds (under `.assumptions` when `anchors` is None).
+def verify(bundle: Bundle, anchors: Anchors | None, witnesses: int = 0) -> Verified:
+    """Evidence that the bundle holds (under `.assumptions` without anchors); `witnesses` as for `argue`.
 
     Raises VerificationFailed whose `step` names the first step that does not hold.
     """
-    report = argue(bundle, anchors)
+    report = argue(bundle, anchors, witnesses)
     if report.verified is None:
         failed = next(step for step in report.steps if step.outcome == "failed")
         raise VerificationFailed(failed.reason, step=failed.id, field=failed.field)
     return report.verified
 
 
-def argue(bundle: Bundle, anchors: Anchors | None) -> Report:
-    """The whole argument, step by step, up to the first step that does not hold. Raises only Unavailable."""
-    case = _Case(bundle, anchors)
+def argue(bundle: Bundle, anchors: Anchors | None, witnesses: int = 0) -> Report:
+    """The whole argument, up to the first step that does not hold; `witnesses` agencies must have co-signed the state
+    (where the anchors want more: as many as they want). Raises only Unavailable."""
+    case = _Case(bundle, anchors, witnesses)
     results: list[StepResult] = []
     failed = False
     for number, (name, zh, en) in enumerate(STEPS, 1):
@@ -99,9 +103,10 @@ def argue(bundle: Bundle, anchors: Anchors | None) -> Report:
 class _Case:
     """The state of one argument: what has been established so far. One method per step."""
 
-    def __init__(self, bundle: Bundle, anchors: Anchors | None) -> None:
+    def __init__(self, bundle: Bundle, anchors: Anchors | None, witnesses: int = 0) -> None:
         self.bundle = bundle
         self.anchors = anchors
+        self.witnesses = witnesses
         self.assumptions: list[Assumption] = []
         self.keys: dict[bytes, CheckpointKey] = {}
         self.genesis = b""
@@ -112,6 +117,7 @@ class _Case:
         self.entries: list[LotEntry] = []
         self.header: Header
         self.lot: LotStateWords
+        self.vouched: Vouched
         self._checked: dict[SignedCheckpoint, None] = {}
 
     # 1
@@ -133,6 +139,8 @@ class _Case:
     # 2
     def step_checkpoint(self) -> None:
         self._check_checkpoint(self.bundle.checkpoint, "/state/checkpoint")
+        point, given = self.bundle.checkpoint.checkpoint, self.bundle.cosignatures
+        self.vouched = vouch(given, point, self.anchors, self.witnesses, "/state/cosignatures")
 
     # 3
     def step_header(self) -> None:
@@ -382,6 +390,7 @@ class _Case:
             block=self.header.hash,
             time=self.header.time,
             signed_by=self.keys[bundle.checkpoint.key_id],
+            vouched=self.vouched,
             state=self.lot,
             standings=tuple((member, state.standing) for member, state in self.members.items()),
             records=tuple(records),
