@@ -10,7 +10,9 @@ import typer
 from rich.progress import Progress
 
 from ledger.services.config import DataFolder, write_json
+from scripts.commands.key import PassphraseFile, open_signer
 from scripts.commands.output import EXIT_FINDING, console, emit, stderr
+from scripts.commands.report import Html, Pdf, SignWith, write_reports
 
 Data = Annotated[Path, typer.Option("--data", help="the data folder 数据目录")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -23,11 +25,18 @@ def audit(
     execute: Annotated[
         bool, typer.Option("--execute", help="also execute every block again, on py-evm's own loop 重新执行每个区块")
     ] = False,
+    html: Html = None,
+    pdf: Pdf = None,
+    sign_with: SignWith = None,
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Audit the chain from genesis against the payload store and the read model; exit 1 on any finding 从创世块审计."""
     from ledger.services.audit import audit as run_audit
     from ledger.services.audit import render_text
+    from ledger.services.audit.report_file import describe
+    from ledger.services.audit.report_signing import sign_json
 
+    signer = None if sign_with is None else open_signer(sign_with, passphrase_file)
     with Progress(console=stderr, transient=True, disable=as_json) as progress:
         task = progress.add_task("auditing 审计", total=None)
 
@@ -35,9 +44,12 @@ def audit(
             progress.update(task, completed=done, total=total, description=what)
 
         result = run_audit(data, progress=on_progress, execute=execute)
-    facts = result.to_json()
+    facts = describe(DataFolder(data), result.to_json())
+    if signer is not None:
+        facts = sign_json(facts, signer)
     if report is not None:
         write_json(report, facts)
+    write_reports(facts, html=html, pdf=pdf, signer=signer)
     try:
         write_json(DataFolder(data).audit_report, facts)  # what the server's audit page shows
     except OSError as error:
