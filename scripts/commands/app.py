@@ -10,6 +10,7 @@ import typer
 from ledger import __version__
 from ledger.errors import OriginSealError
 from scripts.commands import audit, certificate, demo, key, label, member, serve, submit
+from scripts.commands import report as reports
 from scripts.commands.output import emit, report
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command("rebuild-index")(audit.rebuild_index)
 app.add_typer(key.app, name="key")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(member.app, name="member")
+app.add_typer(reports.app, name="report")
 
 
 @app.command("verify", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -50,7 +52,7 @@ def version(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] 
 def run() -> int:
     """Run the command line; every error of the ledger becomes a message and an exit code."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # click hands a command's typer.Exit back as its value
     except OriginSealError as error:
         return report(error, as_json="--json" in sys.argv)
     except typer.Exit as stop:
@@ -64,4 +66,4 @@ def run() -> int:
             raise
         show()
         return int(getattr(error, "exit_code", 2))
-    return 0
+    return code if isinstance(code, int) else 0
