@@ -105,7 +105,7 @@ def create_app(settings: Settings, ledger: LedgerPort | None = None) -> FastAPI:
     context.metrics = Metrics(status, operations)
     for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, public):
         app.include_router(module.router)
-    _add_error_handlers(app, context)
+    add_error_handlers(app, context)
     app.add_middleware(KeepEncodedSlashes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limits, settings=settings)
@@ -149,7 +149,9 @@ def _is_framework_422(operation: dict[str, Any]) -> bool:
     return "HTTPValidationError" in str(content)
 
 
-def _add_error_handlers(app: FastAPI, context: Context) -> None:
+def add_error_handlers(app: FastAPI, context: Context) -> None:
+    """Answer every error of the ledger and of HTTP as problem+json, or as a page to whoever wants one."""
+
     def answer(request: Request, error: Exception) -> Response:
         language, chosen = language_of(request)
         problem = problem_of(error, language=language, instance=request_id(request))

@@ -16,7 +16,7 @@ from api.settings import Settings
 from ledger.documents.canonical import MAX_DEPTH, loads_strict
 
 if TYPE_CHECKING:
-    from api.metrics import Metrics
+    from api.metrics import HttpMetrics
     from api.pages import Pages
     from api.ports import LedgerPort
 
@@ -50,7 +50,7 @@ class Context:
     cache: RenderCache
     labels: RenderCache
     ledger: LedgerPort | None = None
-    metrics: Metrics | None = None
+    metrics: HttpMetrics | None = None
     outbox: OutboxWatch = field(default_factory=OutboxWatch)
     pages: Pages | None = None
 

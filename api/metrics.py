@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 PREFIX = "originseal_"
 
 
-class Metrics:
-    """The server's own registry: requests, refusals, durations, the process, and the ledger's numbers."""
+class HttpMetrics:
+    """A server's own registry: requests, refusals, durations, and the process."""
 
-    def __init__(
-        self, status: Callable[[], LedgerStatus], operations: Callable[[], OperationFacts | None] = lambda: None
-    ) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "originseal_http_requests", "Requests by route, method and status", ["route", "method", "status"],
@@ -47,9 +45,18 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )  # fmt: skip
         self.registry.register(_BuildCollector())
+        ProcessCollector(registry=self.registry)  # memory, processor time, open files and their limit
+
+
+class Metrics(HttpMetrics):
+    """An operator's: also the ledger's numbers."""
+
+    def __init__(
+        self, status: Callable[[], LedgerStatus], operations: Callable[[], OperationFacts | None] = lambda: None
+    ) -> None:
+        super().__init__()
         self.registry.register(_LedgerCollector(status))
         self.registry.register(_OperationsCollector(operations))
-        ProcessCollector(registry=self.registry)  # memory, processor time, open files and their limit
 
 
 def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:

@@ -12,7 +12,7 @@ import logging
 import time
 
 from api.limits import App, Message, Receive, Scope, Send, client_address
-from api.metrics import Metrics
+from api.metrics import HttpMetrics
 from api.negotiation import language
 from api.problems import MEDIA_TYPE, HttpProblem, problem_of
 from api.settings import Settings
@@ -54,7 +54,7 @@ def correlation_id(scope: Scope) -> str:
 class Observe:
     """ASGI middleware, outermost."""
 
-    def __init__(self, app: App, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: App, settings: Settings, metrics: HttpMetrics) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics

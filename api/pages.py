@@ -17,6 +17,7 @@ from api.responses import Rendered
 from api.settings import Settings
 from ledger.domain.members import ROLE_NAMES, ZONES, Role
 
+SECTIONS = ("lots", "trades", "members", "audit")  # of the navigation: paths, and keys of the catalogue under `site`
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -60,10 +61,13 @@ def environment() -> Environment:
 
 
 class Pages:
-    """Renders templates for one deployment."""
+    """Renders templates for one deployment. `sections` make the navigation; `documented` says that this server has the
+    pages about its API and its error codes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sections: tuple[str, ...] = SECTIONS, *, documented: bool = True) -> None:
         self._settings = settings
+        self._sections = sections
+        self._documented = documented
         self.static = static_files()
         self._environment = environment()
 
@@ -98,6 +102,8 @@ class Pages:
             role_name=role_name,
             base_url=self._settings.base_url,
             demo=self._settings.demo,
+            sections=self._sections,
+            documented=self._documented,
             path=path,
             **values,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,13 +45,25 @@ def run(
 
     The ledger is opened before anything listens, so that what is wrong with it is this command's own error.
     """
-    import uvicorn
-
     from api.app import create_app
     from api.settings import Settings
     from ledger.services.ledger import Ledger
 
     environment = {"ORIGINSEAL_LOG_LEVEL": "WARNING" if quiet else "INFO", **os.environ}
+    with Ledger.open(data) as ledger:
+        url = base_url or f"http://{host}:{port}"
+        settings = Settings.from_environment(environment, data=data, base_url=url, demo=ledger.config.demo)
+
+        def tell() -> None:
+            if after_ready:
+                console.print(after_ready, markup=False, soft_wrap=True)
+
+        listen(create_app(settings, ledger), host, port, as_json=as_json, when_ready=tell)
+
+
+def listen(app: Any, host: str, port: int, *, as_json: bool, when_ready: Callable[[], None]) -> None:
+    """Serve an application until interrupted: print `READY url` once it listens, then call `when_ready`."""
+    import uvicorn
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -58,23 +71,19 @@ def run(
             if self.started:
                 url = f"http://{host}:{port}"
                 print(json.dumps({"ready": url}) if as_json else f"READY {url}", flush=True)
-                if after_ready:
-                    console.print(after_ready, markup=False, soft_wrap=True)
+                when_ready()
 
-    with Ledger.open(data) as ledger:
-        url = base_url or f"http://{host}:{port}"
-        settings = Settings.from_environment(environment, data=data, base_url=url, demo=ledger.config.demo)
-        config = uvicorn.Config(
-            create_app(settings, ledger),
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=15,
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        )
-        server = Server(config)
-        server.run()
-        if not server.started:
-            raise typer.Exit(EXIT_UNAVAILABLE)  # uvicorn has said why (the port is taken, usually)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=15,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+    server = Server(config)
+    server.run()
+    if not server.started:
+        raise typer.Exit(EXIT_UNAVAILABLE)  # uvicorn has said why (the port is taken, usually)
