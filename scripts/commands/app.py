@@ -9,7 +9,7 @@ import typer
 
 from ledger import __version__
 from ledger.errors import OriginSealError
-from scripts.commands import audit, certificate, demo, key, label, member, serve, submit
+from scripts.commands import audit, certificate, demo, key, label, member, replica, serve, submit
 from scripts.commands import report as reports
 from scripts.commands.output import emit, report
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("replica")(replica.replica)
 app.command("submit")(submit.submit)
 app.command("label")(label.label)
 app.command("audit")(audit.audit)
