@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ledger import __version__
+from ledger import __version__, correlation
 from ledger.errors import OriginSealError
-from scripts.commands import audit, certificate, demo, key, label, member, replica, serve, submit
+from scripts.commands import audit, backup, certificate, demo, key, label, member, serve, submit
 from scripts.commands import report as reports
 from scripts.commands.output import emit, report
 
@@ -22,11 +22,12 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
-app.command("replica")(replica.replica)
 app.command("submit")(submit.submit)
 app.command("label")(label.label)
 app.command("audit")(audit.audit)
 app.command("rebuild-index")(audit.rebuild_index)
+app.command("restore")(backup.restore)
+app.add_typer(backup.app, name="backup")
 app.add_typer(key.app, name="key")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(member.app, name="member")
@@ -53,7 +54,8 @@ def version(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] 
 def run() -> int:
     """Run the command line; every error of the ledger becomes a message and an exit code."""
     try:
-        code = app(standalone_mode=False)  # click hands a command's typer.Exit back as its value
+        with correlation.bind(correlation.fresh()):
+            code = app(standalone_mode=False)  # click hands a command's typer.Exit back as its value
     except OriginSealError as error:
         return report(error, as_json="--json" in sys.argv)
     except typer.Exit as stop:
