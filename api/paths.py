@@ -8,7 +8,9 @@ encoded in the routed path; `decoded` undoes it on the parameter.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote
 
 from api.limits import App, Message, Receive, Scope, Send
 
@@ -48,6 +50,11 @@ class HeadAsGet:
         await self._app(asked, receive, bodiless)
         if "route" in asked:
             scope["route"] = asked["route"]
+
+
+def public_path(scope: Mapping[str, Any]) -> str:
+    """The path of a request as it was asked for, percent-encoded."""
+    return quote(decoded(scope["path"]), safe="/:@")
 
 
 def decoded(parameter: str) -> str:

@@ -18,7 +18,7 @@ import contracts
 from ledger.crypto.keccak import keccak256
 from ledger.crypto.sm3 import sm3
 from ledger.errors import NotFound, VerificationFailed
-from ledger.services.explorer.views import Immutable, SourceFile
+from ledger.services.explorer.state_views import Immutable, SourceFile
 
 COMMANDS = (
     "npm ci --ignore-scripts",

@@ -10,18 +10,17 @@ from ledger.crypto.keccak import keccak256
 from ledger.errors import NotFound, VerificationFailed
 from ledger.services.explorer import contract_code
 from ledger.services.explorer.access import Access
-from ledger.services.explorer.transactions import contract_at
-from ledger.services.explorer.views import (
+from ledger.services.explorer.state_views import (
     AccountPage,
-    Check,
     ContractLine,
     ContractList,
     ContractPage,
     Immutable,
-    Request,
     SourceFile,
     StorageEntry,
 )
+from ledger.services.explorer.transactions import contract_at
+from ledger.services.explorer.views import Check, Request
 from ledger.services.explorer.wording import Name
 
 

@@ -8,6 +8,7 @@ from ledger.chain.reader import ChainReader
 from ledger.crypto.digest import KECCAK256, SM3, Digest
 from ledger.errors import Malformed, NotFound
 from ledger.services.explorer import blocks, contract_pages, finding, governance, lots, members, transactions, views
+from ledger.services.explorer import state_views as sv
 from ledger.services.explorer.access import Access
 from ledger.services.explorer.history import Place
 from ledger.services.explorer.wording import LotNames, MemberNames, Words
@@ -31,13 +32,13 @@ class Explorer:
         """Number of the newest final block: answers stay the same while it (and the names) does."""
         return self._access.head()
 
-    def overview(self) -> views.Overview:
+    def overview(self) -> sv.Overview:
         """The newest blocks and acts, and whether the contracts are the ones of this release."""
         access, deployment = self._access, self._access.chain.deployment
         newest = blocks.block_page(access, self._words, size=OVERVIEW)
         acts = governance.governance_page(access, self._words, size=OVERVIEW)
         contracts = contract_pages.contract_list(access)
-        return views.Overview(
+        return sv.Overview(
             chain_id=deployment.chain_id,
             genesis="0x" + deployment.genesis.hex(),
             deployed_in=deployment.block,
@@ -75,7 +76,7 @@ class Explorer:
         """The hash of the transaction that a submission was accepted in."""
         return finding.submission_transaction(self._access, Digest.parse(name, KECCAK256, field="submissionId").value)
 
-    def member(self, name: str, before: str | None = None, size: int = members.PER_PAGE) -> views.MemberPage:
+    def member(self, name: str, before: str | None = None, size: int = members.PER_PAGE) -> sv.MemberPage:
         """A member by id, with a page of its submissions."""
         return members.member_page(self._access, self._words, _sm3(name, "memberId"), Place.parse(before), _size(size))
 
@@ -89,24 +90,24 @@ class Explorer:
         member: str | None = None,
         before: str | None = None,
         size: int = governance.PER_PAGE,
-    ) -> views.GovernancePage:
+    ) -> sv.GovernancePage:
         """Acts about members, newest first."""
         member_id = None if member is None else _sm3(member, "member")
         return governance.governance_page(self._access, self._words, kind, member_id, Place.parse(before), _size(size))
 
-    def lot(self, name: str, before: str | None = None, size: int = lots.PER_PAGE) -> views.LotPage:
+    def lot(self, name: str, before: str | None = None, size: int = lots.PER_PAGE) -> sv.LotPage:
         """A lot by id, with a page of its events."""
         return lots.lot_page(self._access, self._words, _sm3(name, "lotId"), Place.parse(before), _size(size))
 
-    def contracts(self) -> views.ContractList:
+    def contracts(self) -> sv.ContractList:
         """All contracts."""
         return contract_pages.contract_list(self._access)
 
-    def contract(self, name: str) -> views.ContractPage:
+    def contract(self, name: str) -> sv.ContractPage:
         """A contract by name."""
         return contract_pages.contract_page(self._access, name)
 
-    def contract_source(self, name: str, path: str) -> views.SourceFile:
+    def contract_source(self, name: str, path: str) -> sv.SourceFile:
         """A source file of a contract."""
         return contract_pages.contract_source(self._access, name, path)
 
@@ -115,7 +116,7 @@ class Explorer:
         address = contract_pages.contract_page(self._access, name).line.address
         return self._access.code(bytes.fromhex(address[2:]), self._access.head())
 
-    def account(self, name: str) -> views.AccountPage:
+    def account(self, name: str) -> sv.AccountPage:
         """An account by address."""
         if not _ADDRESS.match(name.lower()):
             raise Malformed("an address is 0x and 40 hexadecimal digits", field="address")

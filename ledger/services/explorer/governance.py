@@ -13,8 +13,9 @@ from ledger.errors import Malformed
 from ledger.services.explorer import events as ev
 from ledger.services.explorer.access import Access
 from ledger.services.explorer.history import Filter, Place, in_block, search, topic, word
+from ledger.services.explorer.state_views import GovernanceLine, GovernancePage
 from ledger.services.explorer.submissions import member_ref
-from ledger.services.explorer.views import GovernanceLine, GovernancePage, MemberRef, Request
+from ledger.services.explorer.views import MemberRef, Request
 from ledger.services.explorer.wording import NOBODY, Name, Words
 
 PER_PAGE = 30

@@ -10,8 +10,9 @@ from ledger.services.explorer import events as ev
 from ledger.services.explorer.access import Access
 from ledger.services.explorer.governance import logs_request
 from ledger.services.explorer.history import Filter, Found, Place, search, topic, word
+from ledger.services.explorer.state_views import LotPage, LotPart, PlacedEvent
 from ledger.services.explorer.submissions import lot_ref, member_ref
-from ledger.services.explorer.views import Check, LotPage, LotPart, PlacedEvent, Request
+from ledger.services.explorer.views import Check, Request
 from ledger.services.explorer.wording import Name, Sentence, Thing, Words, code_name, quantity, say
 
 PER_PAGE = 25

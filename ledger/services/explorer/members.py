@@ -11,7 +11,8 @@ from ledger.proof import slots
 from ledger.services.explorer.access import Access, ProvenState
 from ledger.services.explorer.governance import filters, lines, logs_request
 from ledger.services.explorer.history import Filter, Found, Place, search, topic, word
-from ledger.services.explorer.views import Check, KeyView, MemberPage, Request, SubmissionLine
+from ledger.services.explorer.state_views import KeyView, MemberPage, SubmissionLine
+from ledger.services.explorer.views import Check, Request
 from ledger.services.explorer.wording import NOBODY, Name, Words, code_name
 
 PER_PAGE = 20
