@@ -240,6 +240,7 @@ class Receipt(Wire):
     block_hash: str | None = None
     sealed_at: int | None = None
     checkpoint: SignedCheckpoint | None = None
+    cosignatures: list[Cosignature] | None = Field(None, description="of the checkpoint, as far as known now")
     received_at: int | None = None
     duplicate: bool
 

@@ -24,6 +24,7 @@ from ledger.proof.checkpoint import SignedCheckpoint
 from ledger.proof.transaction import parse_transaction
 from ledger.proof.trie_build import OrderedTrie
 from ledger.services.public_records import Records
+from ledger.services.vouched import Feed, state_height
 
 CheckpointAt = Callable[[int], SignedCheckpoint]  # the operator's checkpoint of exactly this block
 
@@ -43,7 +44,8 @@ class BundleBuilder:
     """Builds bundles from one chain and the public records of its submissions.
 
     `checkpoint_at` returns the signed checkpoint of a given height, signing it if need be (a replica: one that it
-    kept); `checkpoint_keys` are the public keys it may have used, for readers without anchors.
+    kept); `checkpoint_keys` are the public keys it may have used, for readers without anchors; `feed` has the
+    co-signatures (None: bundles carry none).
     """
 
     def __init__(
@@ -52,21 +54,26 @@ class BundleBuilder:
         records: Records,
         checkpoint_at: CheckpointAt,
         checkpoint_keys: Iterable[PublicKey],
+        feed: Feed | None = None,
     ) -> None:
         self._chain = chain
+        self._feed = feed
         self._public = records
         self._checkpoint_at = checkpoint_at
         self._checkpoint_keys = tuple(checkpoint_keys)
 
     def build(self, gtin: str, lot: str, *, height: int | None = None) -> dict[str, Any]:
-        """The bundle of a lot as of block `height` (default: the newest final block).
+        """The bundle of a lot as of block `height`.
+
+        By default of the block that most agencies co-signed where that is still the lot's present, else of the newest
+        final block (ledger.services.vouched).
 
         Raises NotFound for a lot that the chain does not know at that height, StorageUnavailable when the records of
         a submission are not there.
         """
-        height = self._chain.final_height() if height is None else height
+        last = self._chain.final_height() if height is None else height
         identity = lot_id(gtin, lot)
-        extensions = self._extensions(identity, height)
+        extensions = self._extensions(identity, last)
         if not extensions:
             raise NotFound(f"no lot {lot} of GTIN {gtin} on this ledger", field="/lot")
         blocks: dict[int, _BlockProofs] = {}
@@ -75,6 +82,8 @@ class BundleBuilder:
             if extension.block not in blocks:
                 blocks[extension.block] = self._block(extension.block)
             entries.append((extension, blocks[extension.block], blocks[extension.block].call(extension.index)))
+        if height is None:
+            height = self._state_height(identity, [call.key_id for _, _, call in entries], last)
         accounts = self._accounts(identity, [call for _, _, call in entries], height)
         keys = _keys(accounts["Members"], [call.key_id for _, _, call in entries])
         return {
@@ -91,10 +100,24 @@ class BundleBuilder:
             ],
             "state": {
                 "checkpoint": self._checkpoint_at(height).to_dict(),
+                "cosignatures": self._cosignatures(height),
                 "header": _hex(self._chain.raw_header(height)),
                 "accounts": {name: _account(proof) for name, proof in accounts.items()},
             },
         }
+
+    def _state_height(self, identity: bytes, key_ids: list[bytes], final: int) -> int:
+        if self._feed is None:
+            return final
+
+        def member_of(key_id: bytes) -> bytes:
+            member: bytes = self._chain.call("Members", "key", key_id)["memberId"]
+            return member
+
+        return state_height(self._chain, self._feed, identity, key_ids, member_of, final)
+
+    def _cosignatures(self, height: int) -> list[dict[str, str | int]]:
+        return [] if self._feed is None else [one.to_dict() for one in self._feed.note(height).cosignatures]
 
     def _extensions(self, identity: bytes, height: int) -> list[_Extension]:
         topics = [_hex(LOT_EXTENDED), _hex(identity)]

@@ -45,9 +45,11 @@ from ledger.services.checkpoints import Checkpoints
 from ledger.services.compose import Network
 from ledger.services.config import Config, DataFolder, load_config
 from ledger.services.consortium import open_engine
+from ledger.services.explorer import Explorer
 from ledger.services.intake import check_submission
 from ledger.services.kinds import demand
 from ledger.services.measures import Measures, reason
+from ledger.services.names import IndexedNames
 from ledger.services.operations import OperationFacts, Operations
 from ledger.services.operator_keys import OperatorKeys, find_passphrase, open_operator_keys
 from ledger.services.public_records import VaultRecords, published
@@ -93,6 +95,8 @@ class Ledger:
         self.register.create_tables(self._database)
         self.model = ReadModel.open(config.index_url or folder.index)
         self.index = Queries(self.model)
+        names = IndexedNames(self.index)
+        self.explorer = Explorer(self.gateway, names.member, names.lot)
         self.checkpoints = Checkpoints(self.gateway, self.vault, keys.checkpoint)
         self.feed = CheckpointFeed(self.checkpoints, self.vault, parse_anchors(self.anchors))
         self.network = Network(self.deployment.chain_id, "0x" + self.deployment.address("Submissions").hex())
@@ -100,7 +104,7 @@ class Ledger:
         self._follower = Follower(self.model, self.gateway, self.vault)
         self._records = VaultRecords(self.vault)
         self._bundles = BundleBuilder(
-            self.gateway, self._records, self.checkpoints.at, [self.checkpoints.signer.public]
+            self.gateway, self._records, self.checkpoints.at, [self.checkpoints.signer.public], self.feed
         )
         self._keys: dict[bytes, tuple[PublicKey, bytes]] = {}
         self._writing = threading.Lock()
@@ -286,8 +290,8 @@ class Ledger:
         if entry.state == REFUSED and entry.error is not None:
             raise entry.error
         rows = self.vault.rows(submission_id)
-        checkpoint = None if entry.sealed is None else self.checkpoints.at(entry.sealed.block)
-        return Receipt(stored, tuple((row.kind, row.digest) for row in rows), entry.sealed, checkpoint)
+        note = None if entry.sealed is None else self.feed.note(entry.sealed.block)
+        return Receipt(stored, tuple((row.kind, row.digest) for row in rows), entry.sealed, note)
 
     def public_records(self, submission_id: str) -> dict[str, Any]:
         """The public part of a sealed submission's records, for replicas. Raises NotFound."""

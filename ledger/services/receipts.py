@@ -1,7 +1,8 @@
 """Receipts: what a member keeps after a submission, enough to prove later that it was sealed.
 
 Format originseal-receipt/v1: inclusion proofs of every record, the transaction, its block, and a signed checkpoint of
-that block. A receipt is given only for what is durably on the chain; until then its state is `pending`.
+that block with the co-signatures known at the time (often none yet: ask again later). A receipt is given only for what
+is durably on the chain; until then its state is `pending`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from ledger.chain.outbox import Sealed
 from ledger.crypto.digest import keccak256_text, sm3_text
 from ledger.merkle.tree import Tree
-from ledger.proof.checkpoint import SignedCheckpoint
+from ledger.proof.note import Note
 from ledger.vault import StoredSubmission
 
 FORMAT = "originseal-receipt/v1"
@@ -26,7 +27,7 @@ class Receipt:
     submission: StoredSubmission
     records: tuple[tuple[str, bytes], ...]
     sealed: Sealed | None
-    checkpoint: SignedCheckpoint | None
+    note: Note | None
     duplicate: bool = False
 
     @property
@@ -58,8 +59,8 @@ class Receipt:
                 "blockHash": f"0x{self.sealed.block_hash.hex()}",
                 "sealedAt": self.sealed.block_time,
             }
-        if self.checkpoint is not None:
-            value["checkpoint"] = self.checkpoint.to_dict()
+        if self.note is not None:
+            value |= self.note.to_dict()  # checkpoint, cosignatures
         return value
 
 
