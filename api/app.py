@@ -17,7 +17,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from api import schemas
+from api import explorer_json, schemas
 from api.context import Context, language_of, request_id
 from api.documented import problems
 from api.limits import Limits
@@ -26,11 +26,11 @@ from api.metrics import Metrics
 from api.negotiation import media_type
 from api.observability import Observe
 from api.pages import Pages
-from api.paths import HeadAsGet, KeepEncodedSlashes
+from api.paths import HeadAsGet, KeepEncodedSlashes, public_path
 from api.ports import LedgerPort
 from api.problems import HTTP_FAULTS, MEDIA_TYPE, HttpProblem, Problem, problem_of
 from api.responses import RenderCache
-from api.routers import api_v1, checkpoints, customs, epcis, labels, operators, public, rpc
+from api.routers import api_v1, checkpoints, customs, epcis, explorer, labels, operators, public, rpc
 from api.settings import Settings
 from ledger import __version__
 from ledger.errors import Malformed, OriginSealError
@@ -103,7 +103,7 @@ def create_app(settings: Settings, ledger: LedgerPort | None = None) -> FastAPI:
         return None if context.ledger is None else context.ledger.operations()
 
     context.metrics = Metrics(status, operations)
-    for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, public):
+    for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, explorer, public):
         app.include_router(module.router)
     add_error_handlers(app, context)
     app.add_middleware(KeepEncodedSlashes)
@@ -135,6 +135,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             described = model.model_json_schema(ref_template="#/components/schemas/{model}")
             known.update(described.pop("$defs", {}))
             known[model.__name__] = described
+        known.update(explorer_json.schemas())
         for name in ("HTTPValidationError", "ValidationError"):
             known.pop(name, None)
         for path in document["paths"].values():
@@ -193,6 +194,6 @@ def _wants_page(request: Request) -> bool:
 
 def _error_page(request: Request, context: Context, problem: Problem, language: str, chosen: bool) -> Response:
     assert context.pages is not None
-    page = context.pages.render("error.html", language, chosen, public.public_path(request), problem=problem)
+    page = context.pages.render("error.html", language, chosen, public_path(request.scope), problem=problem)
     headers = {**problem.headers, "cache-control": "no-store", "vary": "Accept, Accept-Language"}
     return Response(page.body if request.method == "GET" else b"", problem.status, headers, page.media_type)

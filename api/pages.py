@@ -17,7 +17,7 @@ from api.responses import Rendered
 from api.settings import Settings
 from ledger.domain.members import ROLE_NAMES, ZONES, Role
 
-SECTIONS = ("lots", "trades", "members", "audit")  # of the navigation: paths, and keys of the catalogue under `site`
+SECTIONS = ("lots", "trades", "members", "chain", "audit")  # navigation: paths, and keys under `site`
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",

@@ -14,7 +14,7 @@ from api.catalogue import SPEAKERS
 from api.context import Context, ContextDep, LanguageDep, LedgerDep
 from api.documented import problems
 from api.negotiation import media_type
-from api.paths import decoded
+from api.paths import decoded, public_path
 from api.problems import HttpProblem, catalogue
 from api.provenance import provenance
 from api.responses import Rendered, json_bytes, send
@@ -36,11 +36,6 @@ LINKED: dict[int | str, dict[str, Any]] = {
 Cursor = Annotated[str | None, Query(max_length=512)]
 
 
-def public_path(request: Request) -> str:
-    """The path as it was asked for, percent-encoded."""
-    return quote(decoded(request.scope["path"]), safe="/:@")
-
-
 def page(
     request: Request,
     context: Context,
@@ -56,7 +51,7 @@ def page(
     language, chosen = chosen_language
     pages = context.pages
     assert pages is not None
-    path = public_path(request) if path is None else path
+    path = public_path(request.scope) if path is None else path
     key = ("page", path, query, language, chosen, ledger.version())
     rendered = context.cache.get(key, lambda: pages.render(template, language, chosen, path, query=query, **values()))
     return send(request, rendered, vary=PAGE_VARY, headers={"content-language": language})

@@ -94,6 +94,12 @@ class Queries:
             raise NotFound(f"no member {name}", field="/memberId")
         return found[name]
 
+    def lot_name(self, lot: bytes) -> tuple[str, str] | None:
+        """GTIN and lot code behind a lot id; None where they are not known (no such lot, or its origin is lost)."""
+        with reading(self.model.engine) as connection:
+            rows = _all(connection, q.LOT, {"id": sm3_text(lot)})
+        return (rows[0]["gtin"], rows[0]["lot"]) if rows and rows[0]["gtin"] else None
+
     def members(self, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
         """Members, newest first. Raises Malformed."""
         with reading(self.model.engine) as connection:
