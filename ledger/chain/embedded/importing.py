@@ -165,14 +165,14 @@ def execute(machine: Machine, parent: Header, block: RawBlock, db: NodeDB) -> Bu
 
 
 def _check_rules(number: int, parent: Header, header: Header) -> None:
-    if header.timestamp < parent.timestamp:
-        refuse(
-            number, "time", "it is dated before its parent", expected=str(parent.timestamp), found=str(header.timestamp)
-        )
     wanted = pending_header(parent, header.timestamp)
     for name in _RULES:
         if getattr(header, name) != getattr(wanted, name):
             _differs(number, name, getattr(header, name), getattr(wanted, name))
+    if header.timestamp < parent.timestamp:
+        refuse(
+            number, "time", "it is dated before its parent", expected=str(parent.timestamp), found=str(header.timestamp)
+        )
     if header.gas_used > header.gas_limit:
         refuse(number, "gas-used", "it uses more gas than its limit")
 
