@@ -30,7 +30,7 @@ from api.paths import HeadAsGet, KeepEncodedSlashes, public_path
 from api.ports import LedgerPort
 from api.problems import HTTP_FAULTS, MEDIA_TYPE, HttpProblem, Problem, problem_of
 from api.responses import RenderCache
-from api.routers import api_v1, checkpoints, customs, epcis, explorer, labels, operators, public, rpc
+from api.routers import api_v1, audits, checkpoints, customs, epcis, explorer, labels, operators, public, rpc
 from api.settings import Settings
 from ledger import __version__
 from ledger.errors import Malformed, OriginSealError
@@ -103,7 +103,7 @@ def create_app(settings: Settings, ledger: LedgerPort | None = None) -> FastAPI:
         return None if context.ledger is None else context.ledger.operations()
 
     context.metrics = Metrics(status, operations)
-    for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, explorer, public):
+    for module in (operators, api_v1, checkpoints, customs, epcis, rpc, labels, explorer, audits, public):
         app.include_router(module.router)
     add_error_handlers(app, context)
     app.add_middleware(KeepEncodedSlashes)

@@ -73,7 +73,9 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *extra]}
+                own = {name for name, _ in message["headers"]}  # a route may be stricter about what it sends
+                added = [header for header in extra if header[0] not in own]
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
         try:

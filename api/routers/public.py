@@ -213,39 +213,6 @@ def members(
     return page(request, context, ledger, language, "members.html", values, query=_query(cursor=cursor))
 
 
-@router.get("/audit", response_class=Response, responses=HTML)
-def audit(request: Request, context: ContextDep, ledger: LedgerDep, language: LanguageDep) -> Response:
-    """The latest checkpoint, the last audit and everything needed to check the chain oneself."""
-    # Not cached by version: a checkpoint or an audit report may appear without any record changing.
-    chosen, explicit = language
-    assert context.pages is not None
-    rendered = context.pages.render(
-        "audit.html",
-        chosen,
-        explicit,
-        "/audit",
-        query="",
-        checkpoint=ledger.checkpoint(),
-        status=ledger.status(),
-        audit=_audit(ledger.audit_status()),
-        anchors=ledger.anchors,
-    )
-    return send(request, rendered, vary=PAGE_VARY, headers={"content-language": chosen})
-
-
-def _audit(report: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The last audit's summary in the form that the page words; findings are counted."""
-    if report is None:
-        return None
-    findings = report.get("findings") or 0
-    return {
-        "findings": len(findings) if isinstance(findings, list) else int(findings),
-        "height": report.get("head", "?"),
-        "records": report.get("records", 0),
-        "time": report.get("startedAt"),
-    }
-
-
 @router.get("/problems", response_class=Response, responses=HTML)
 def problem_list(request: Request, context: ContextDep, language: LanguageDep) -> Response:
     """Every error code with its status and meaning: what the `type` of a problem points to."""

@@ -365,7 +365,8 @@ class Ledger:
             return None
         named = ("id", "severity", "where", "what")
         findings = [{name: finding.get(name) for name in named} for finding in report.get("findings", ())]
-        return {**report, "findings": findings}
+        shown = {name: value for name, value in report.items() if name != "signature"}  # which is over the whole report
+        return {**shown, "findings": findings}
 
     def rpc(self, body: Any) -> Any:
         """Read-only JSON-RPC 2.0 over the chain."""
