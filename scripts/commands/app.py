@@ -9,7 +9,7 @@ import typer
 
 from ledger import __version__, correlation
 from ledger.errors import OriginSealError
-from scripts.commands import audit, backup, certificate, demo, key, label, member, serve, submit
+from scripts.commands import audit, backup, certificate, demo, doctor, key, label, member, replica, serve, submit
 from scripts.commands import report as reports
 from scripts.commands.output import emit, report
 
@@ -22,10 +22,12 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("replica")(replica.replica)
 app.command("submit")(submit.submit)
 app.command("label")(label.label)
 app.command("audit")(audit.audit)
 app.command("rebuild-index")(audit.rebuild_index)
+app.command("doctor")(doctor.doctor)
 app.command("restore")(backup.restore)
 app.add_typer(backup.app, name="backup")
 app.add_typer(key.app, name="key")

@@ -85,6 +85,7 @@ def create_backup(
         if folder.audit_report.exists():
             files.append(("audit.json", folder.audit_report))
         files += [(f"keys/{path.relative_to(folder.keys).as_posix()}", path) for path in keys]
+        files += [(f"evidence/{path.name}", path) for path in sorted((folder.root / "evidence").glob("*.json"))]
         copies = [_copy_small(work, name, path) for name, path in files]
         # Small files first: a reader knows early whose backup it is.
         listed = tuple(sorted((file for file, _ in copies), key=lambda file: file.name.endswith(".sqlite")))

@@ -29,6 +29,8 @@ SMALL = {"config.json": 1 << 20, "anchors.json": 1 << 20, "audit.json": 64 << 20
 STORES = ("chain.sqlite", "ledger.sqlite", "replica.sqlite")
 KEY_NAME = re.compile(r"keys/(members/)?[A-Za-z0-9][A-Za-z0-9._-]{0,90}")
 MAX_KEY_FILE = 64 * 1024
+EVIDENCE_NAME = re.compile(r"evidence/[A-Za-z0-9][A-Za-z0-9._-]{0,80}")  # what a replica convicts its source with
+MAX_EVIDENCE = 64 << 20
 ROLES, ENGINES = ("operator", "replica"), ("embedded", "jsonrpc")
 
 
@@ -142,13 +144,22 @@ def _check_complete(manifest: Manifest, have: set[str]) -> None:
 def _file(value: Any, field: str) -> File:
     entry = members(value, field, ("name", "size", "sm3"))
     name = string(entry["name"], f"{field}/name", 100)
-    limit = MAX_FILE if name in STORES else SMALL.get(name, MAX_KEY_FILE if KEY_NAME.fullmatch(name) else 0)
+    limit = _limit(name)
     if not limit:
         raise Malformed("no backup has a file of this name", field=f"{field}/name")
     size = integer(entry["size"], f"{field}/size")
     if size > limit:
         raise Malformed(f"{size} bytes are over the limit of {limit}", field=f"{field}/size")
     return File(name, size, digest(entry["sm3"], f"{field}/sm3"))
+
+
+def _limit(name: str) -> int:
+    """The most bytes that a file of this name may have; 0 for a name that no backup has."""
+    if name in STORES:
+        return MAX_FILE
+    if KEY_NAME.fullmatch(name):
+        return MAX_KEY_FILE
+    return MAX_EVIDENCE if EVIDENCE_NAME.fullmatch(name) else SMALL.get(name, 0)
 
 
 def _one_of(value: Any, field: str, allowed: tuple[str, ...]) -> str:

@@ -104,7 +104,7 @@ def restore(
             mark = RestoredMark(int(clock()), head.number, f"0x{head.hash.hex()}", sm3_text(archive.manifest_sm3))
             write_restored_mark(work, mark)
         with disk(f"put {data.name} in place"):
-            for folder in (work / "keys" / "members", work / "keys", work):
+            for folder in (work / "keys" / "members", work / "keys", work / "evidence", work):
                 if folder.is_dir():
                     sync(folder)
             os.rename(work, data)  # fails when somebody has put something there meanwhile
