@@ -97,6 +97,11 @@ class Certificate:
         return sm3_text(sm3(self.der))
 
     @property
+    def key_id(self) -> bytes:
+        """The subject's key identifier; where the certificate names none, SM3 of the point, as GmSSL refers to it."""
+        return self.extensions.subject_key_id or key_identifier(self.key)
+
+    @property
     def self_issued(self) -> bool:
         """Issuer and subject are the same name."""
         return self.issuer == self.subject
@@ -189,7 +194,11 @@ def read_key(info: asn1.SubjectPublicKeyInfo, field: str) -> PublicKey:
     if algorithm != asn1.SM2_KEY:
         oid, parameters = asn1.first_identifier(bytes(info.algorithm.data))
         if oid != asn1.EC_PUBLIC_KEY:
-            raise WrongCurve(f"the key is not an elliptic-curve key ({oid or 'no algorithm'})", field=where)
+            raise WrongCurve(
+                f"the key is not an elliptic-curve key ({oid or 'no algorithm'})",
+                field=where,
+                hint="OpenSSL before 3.0.13 names the key's algorithm after the curve: make it again with a later one",
+            )
         if parameters[:1] == b"\x30":
             raise WrongCurve("the curve is given by explicit parameters; only the name SM2 is accepted", field=where)
         curve, _ = asn1.first_identifier(parameters)
@@ -212,5 +221,5 @@ def key_info(key: PublicKey) -> asn1.SubjectPublicKeyInfo:
 
 
 def key_identifier(key: PublicKey) -> bytes:
-    """The key identifier that our authorities write: SM3 of the point, as RFC 7093 allows another digest than SHA-1."""
+    """The key identifier that our authorities write: SM3 of the point, as GmSSL does (RFC 7093 allows it)."""
     return sm3(key.point)

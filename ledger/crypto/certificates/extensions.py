@@ -69,7 +69,6 @@ class Extensions:
     authority: Authority | None = None
     codes: tuple[tuple[str, str], ...] = ()
     others: tuple[str, ...] = ()
-    critical: frozenset[str] = frozenset()
 
 
 def unique(listed: list[asn1.Extension] | None, where: str) -> list[tuple[str, bool, bytes]]:
@@ -96,11 +95,8 @@ def read(listed: list[asn1.Extension] | None) -> Extensions:
     given: dict[str, object] = {}
     codes = []
     others = []
-    critical = set()
     for oid, is_critical, value in unique(listed, "extensions"):
         where = f"extensions.{oid}"
-        if is_critical:
-            critical.add(oid)
         if oid == asn1.BASIC_CONSTRAINTS:
             given["ca"], given["path_len"] = _basic_constraints(value, where)
         elif oid == asn1.KEY_USAGE:
@@ -120,7 +116,7 @@ def read(listed: list[asn1.Extension] | None) -> Extensions:
             raise UnknownCriticalExtension(f"critical extension {oid} is not understood here", field=where)
         else:
             others.append(oid)
-    return Extensions(codes=tuple(codes), others=tuple(others), critical=frozenset(critical), **given)  # type: ignore[arg-type] # each key was set by its own reader above
+    return Extensions(codes=tuple(codes), others=tuple(others), **given)  # type: ignore[arg-type] # each key was set by its own reader above
 
 
 def authority(value: bytes, where: str) -> Authority:

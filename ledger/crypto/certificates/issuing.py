@@ -58,7 +58,7 @@ def issue_member(
     another zone than the issuer's; what `issue_authority` raises for an issuer that may not."""
     _check_issuer(issuer, signer, subject, key, period)
     uscc_of(subject)
-    return _sign(subject, issuer.subject, key, signer, _key_id(issuer), period, serial, False, None)
+    return _sign(subject, issuer.subject, key, signer, issuer.key_id, period, serial, False, None)
 
 
 def issue_authority(
@@ -77,7 +77,7 @@ def issue_authority(
     allowed = issuer.extensions.path_len
     if allowed is not None and path_len >= allowed:
         raise PathTooLong(f"the issuer allows {allowed} authorities below it", field="pathLenConstraint")
-    return _sign(subject, issuer.subject, key, signer, _key_id(issuer), period, serial, True, path_len)
+    return _sign(subject, issuer.subject, key, signer, issuer.key_id, period, serial, True, path_len)
 
 
 def _check_issuer(issuer: Certificate, signer: Signer, subject: Name, key: PublicKey, period: Period) -> None:
@@ -100,12 +100,6 @@ def check_zone(issuer: Name, subject: Name) -> None:
     if zone is not None and subject.zone != zone:
         where = "no zone" if subject.zone is None else f"zone {subject.zone}"
         raise SubjectRejected(f"the authority of zone {zone} cannot certify {where}", field="subject.OU")
-
-
-def _key_id(issuer: Certificate) -> bytes:
-    if issuer.extensions.subject_key_id is None:
-        raise OutsideProfile("the issuer has no key identifier", field="subjectKeyIdentifier")
-    return issuer.extensions.subject_key_id
 
 
 def _sign(

@@ -215,8 +215,8 @@ def _part(oid: str, value: TLV, field: str) -> Part:
     where = f"{field}.{kind}"
     text, tag = read_string(value, where, addresses=kind in (_EMAIL, _DOMAIN))
     check_text(text, _BOUNDS.get(kind, MAX_TEXT), where)
-    if kind == COUNTRY and not (tag == PRINTABLE and len(text) == 2 and text.isalpha() and text.isupper()):
-        raise CertificateMalformed("a country is two upper-case letters, a PrintableString", field=where)
+    if kind == COUNTRY and not (len(text) == 2 and text.isascii() and text.isalpha()):
+        raise CertificateMalformed("a country is two letters", field=where)
     return Part(kind, text, tag)
 
 

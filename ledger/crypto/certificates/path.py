@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.crypto.certificates import structures as asn1
 from ledger.crypto.certificates.certificate import Certificate
 from ledger.crypto.certificates.extensions import (
     CERTIFICATE_SIGN,
@@ -196,8 +195,6 @@ def _check_authority(issuer: Certificate, authorities_below: int, *, field: str 
     extensions = issuer.extensions
     if not extensions.ca:
         raise NotAnAuthority(f"{issuer.subject} is not a certification authority", field=f"{field}.basicConstraints")
-    if asn1.BASIC_CONSTRAINTS not in extensions.critical:
-        raise OutsideProfile("an authority's basicConstraints is critical", field=f"{field}.basicConstraints")
     if CERTIFICATE_SIGN not in (extensions.usages or ()):
         raise WrongKeyUsage(f"{issuer.subject} may not sign certificates", field=f"{field}.keyUsage")
     if extensions.path_len is not None and authorities_below > extensions.path_len:
@@ -256,12 +253,10 @@ def _extend(
 
 def _check_link(below: Certificate, issuer: Certificate, authorities_below: int) -> None:
     """That `issuer` issued `below` and was allowed to."""
-    authority, key_id = below.extensions.authority, issuer.extensions.subject_key_id
+    authority = below.extensions.authority
     if authority is None:
         raise OutsideProfile("authorityKeyIdentifier is missing", field="path.authorityKeyIdentifier")
-    if key_id is None:
-        raise OutsideProfile("an authority's subjectKeyIdentifier is missing", field="path.subjectKeyIdentifier")
-    if authority.key_id is not None and authority.key_id != key_id:
+    if authority.key_id is not None and authority.key_id != issuer.key_id:
         raise KeyIdentifierMismatch(
             "the issuer of that name has another key identifier", field="path.authorityKeyIdentifier"
         )

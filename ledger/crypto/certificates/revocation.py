@@ -134,8 +134,7 @@ class RevocationList:
         WrongKeyUsage or CrlSignatureRejected."""
         if self.issuer != issuer.subject:
             raise CrlWrongIssuer(f"the list is that of {self.issuer}, not of {issuer.subject}", field="crl.issuer")
-        key_id = issuer.extensions.subject_key_id
-        if self.authority.key_id is not None and self.authority.key_id != key_id:
+        if self.authority.key_id is not None and self.authority.key_id != issuer.key_id:
             raise KeyIdentifierMismatch("the list was signed with another key of its issuer", field="crl.authority")
         if CRL_SIGN not in (issuer.extensions.usages or ()):
             raise WrongKeyUsage("the issuer's key may not sign revocation lists", field="keyUsage")
@@ -146,9 +145,6 @@ def sign_list(
     issuer: Certificate, signer: Signer, revoked: list[Revocation], *, number: int, this_update: int, next_update: int
 ) -> RevocationList:
     """A new list, signed; read back and checked before it is returned. Raises a leaf of CertificateRejected."""
-    key_id = issuer.extensions.subject_key_id
-    if key_id is None:
-        raise OutsideProfile("the issuer has no key identifier", field="subjectKeyIdentifier")
     if signer.public != issuer.key:
         raise KeyIdentifierMismatch("this key is not the one in the issuer's certificate", field="key")
     body = asn1.TbsCertList(
@@ -159,7 +155,7 @@ def sign_list(
         next_update=asn1.time_of(next_update),
         revoked=[_entry(entry) for entry in sorted(revoked, key=lambda entry: entry.serial)] or None,
         extensions=[
-            write(asn1.AUTHORITY_KEY_IDENTIFIER, asn1.AuthorityKeyIdentifier(key_id=key_id)),
+            write(asn1.AUTHORITY_KEY_IDENTIFIER, asn1.AuthorityKeyIdentifier(key_id=issuer.key_id)),
             write(asn1.CRL_NUMBER, number),
         ],
     )
