@@ -163,6 +163,10 @@ class Source:
             raise Malformed("the source gave the checkpoint of another height", field="/checkpoints")
         return found
 
+    def latest_checkpoint(self) -> Note:
+        """The note of the source's newest checkpoint. Raises NotFound."""
+        return note.parse_note(self._get("/checkpoints/latest", note.MAX_NOTE_BYTES, "text/plain"), "/checkpoints")
+
     def records(self, submission_id: bytes) -> Any:
         """The JSON value of a submission's public records. Raises NotFound."""
         path = f"/api/v1/submissions/{keccak256_text(submission_id)}/records"
