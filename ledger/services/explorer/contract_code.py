@@ -39,7 +39,8 @@ class VerifiedCode:
 
 
 def verify_code(name: str, code: bytes, known: dict[bytes, str] | None = None) -> VerifiedCode:
-    """Compare code from a chain with the artifact `name`. `known` names addresses. Raises VerificationFailed."""
+    """Compare code from a chain with the artifact `name`. `known` names immutables by their
+    values. Raises VerificationFailed."""
     artifact = contracts.artifact(name)
     expected, found = bytearray(artifact.deployed_bytecode), bytearray(code)
     if not code:
@@ -58,7 +59,7 @@ def verify_code(name: str, code: bytes, known: dict[bytes, str] | None = None) -
         for place in places:
             start = place["start"]
             expected[start : start + length] = found[start : start + length] = bytes(length)
-        means = (known or {}).get(value[-20:], "") if not any(value[:-20]) else ""
+        means = (known or {}).get(value, "")
         immutables.append(Immutable(tuple(p["start"] for p in places), length, "0x" + value.hex(), means))
     if expected != found:
         raise VerificationFailed(

@@ -7,6 +7,7 @@ from typing import Any
 import contracts
 from ledger.chain.abi import Abi
 from ledger.crypto.keccak import keccak256
+from ledger.domain import action as act
 from ledger.errors import NotFound, VerificationFailed
 from ledger.services.explorer import contract_code
 from ledger.services.explorer.access import Access
@@ -41,7 +42,8 @@ def _compared(access: Access, name: str, head: int) -> tuple[ContractLine, tuple
     deployment = access.chain.deployment
     address = deployment.address(name)
     code = access.code(address, head)
-    known = {c.address: c.name for c in deployment.contracts}
+    domain = act.domain(deployment.chain_id, deployment.address("Submissions"))
+    known = {bytes(12) + c.address: c.name for c in deployment.contracts} | {domain: "DOMAIN"}
     immutables: tuple[Immutable, ...] = ()
     problem = ""
     try:

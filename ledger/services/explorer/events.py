@@ -136,8 +136,8 @@ def _transferred(words: Words, a: dict[str, Any]) -> Sentence:
 
 def _state_changed(words: Words, a: dict[str, Any]) -> Sentence:
     return say(
-        "{member} 将批次 {lot} 置为{state}",
-        "{member} set lot {lot} to {state}",
+        "{member} 将批次 {lot} 的状态改为{state}",
+        "{member} changed the state of lot {lot} to {state}",
         member=words.member(a["memberId"]),
         lot=words.lot(a["lotId"]),
         state=w.state(a["state"]),

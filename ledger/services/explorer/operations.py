@@ -116,7 +116,10 @@ def _transfer_lot(words: Words, op: TransferLot) -> Sentence:
 
 def _set_lot_state(words: Words, op: SetLotState) -> Sentence:
     return say(
-        "将批次 {lot} 置为{state}", "Set lot {lot} to {state}", lot=words.lot(op.lot_id), state=w.state(op.state)
+        "将批次 {lot} 的状态改为{state}",
+        "Change the state of lot {lot} to {state}",
+        lot=words.lot(op.lot_id),
+        state=w.state(op.state),
     )
 
 

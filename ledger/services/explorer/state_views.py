@@ -137,7 +137,8 @@ class LotPage:
 
 @dataclass(frozen=True, slots=True)
 class Immutable:
-    """Places that the constructor filled in, all with one value; `means` names it where it is an address we know."""
+    """Places that the constructor filled in, all with one value; `means` names it: a contract of the ledger,
+    or DOMAIN, the signing domain."""
 
     places: tuple[int, ...]
     length: int
