@@ -20,7 +20,7 @@ from api.pages import Pages
 from api.paths import HeadAsGet, KeepEncodedSlashes
 from api.ports import LedgerPort
 from api.responses import RenderCache
-from api.routers import api_v1, checkpoints, replica, rpc
+from api.routers import api_v1, checkpoints, explorer, replica, rpc
 from api.settings import Settings
 from ledger import __version__
 from ledger.errors import OriginSealError
@@ -88,7 +88,7 @@ def create_replica_app(settings: Settings, opened: Replica) -> FastAPI:
     """The application over an open replica; following it is the caller's work."""
     configure_logging(settings.log_level)
     context = Context(settings, RenderCache(settings.page_cache), RenderCache(1), cast(LedgerPort, opened))
-    context.pages = Pages(settings, (), documented=False)
+    context.pages = Pages(settings, ("chain",), documented=False)
     context.metrics = ReplicaMetrics(opened)
     app = FastAPI(
         title="OriginSeal 源印 · replica 副本",
@@ -99,7 +99,7 @@ def create_replica_app(settings: Settings, opened: Replica) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (replica, checkpoints, rpc):
+    for module in (replica, checkpoints, explorer, rpc):
         app.include_router(module.router)
     app.router.routes += [route for route in api_v1.router.routes if getattr(route, "path", "") in SHARED]
     add_error_handlers(app, context)

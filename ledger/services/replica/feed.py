@@ -39,10 +39,15 @@ class KeptFeed:
 
     def latest(self, witnessed: int = 0) -> Note:
         """The newest note whose block is our own, or the newest with co-signatures of so many offices."""
-        for signed in self._kept.newest(LOOK_BACK if witnessed > 0 else 1):
-            found = self._kept.note(signed.checkpoint.height)
-            if witnessed <= 0 or offices(found.cosignatures, self._anchors.witnesses) >= witnessed:
-                return found
+        if witnessed <= 0:
+            newest = self._kept.newest_checkpoint(agreed=True)
+            if newest is not None:
+                return self._kept.note(newest.checkpoint.height)
+        else:
+            for height in self._kept.cosigned(witnessed, LOOK_BACK):
+                found = self._kept.note(height)
+                if offices(found.cosignatures, self._anchors.witnesses) >= witnessed:
+                    return found
         raise NotFound("no such checkpoint is kept here yet", field="witnessed")
 
     def receive(self, height: int, value: Any) -> VerifiedCosignature:

@@ -9,7 +9,7 @@ say that one was erased, but it cannot change, add, swap or hide one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from ledger.crypto.digest import keccak256_text, parse_sm3
 from ledger.crypto.keccak import keccak256
 from ledger.documents.disclosure import Disclosure
 from ledger.domain.action import Action, decode_submit_calldata, lot_entries
+from ledger.domain.ids import lot_id
 from ledger.errors import Malformed, NotFound, StorageUnavailable, Unavailable, Untrusted, VerificationFailed
 from ledger.merkle.tree import merkle_root
 from ledger.proof.transaction import parse_transaction
@@ -96,7 +97,7 @@ class Holdings:
                 self._kept.asked(submission_id, HELD if state == HELD else REFUSED, error.message[:MAX_REASON], now)
             else:
                 held += 1
-                self._kept.put_records(submission_id, records, now)
+                self._kept.put_records(submission_id, records, now, named_lots(records))
         return Taken(held, missing, refused, reason)
 
     def verified(self, value: Any, submission_id: bytes, block: int, position: int) -> tuple[PublicRecord, ...]:
@@ -114,6 +115,19 @@ class Holdings:
             if event.contract == "Submissions":
                 return event
         raise VerificationFailed("our own chain did not accept this submission", step="submission")
+
+
+def named_lots(records: Iterable[PublicRecord]) -> list[tuple[bytes, str, str]]:
+    """(lot id, GTIN, lot code) of every lot whose origin is among `records`: the id must be theirs."""
+    found = []
+    for record in records:
+        if record.body is None or record.body["kind"] != "lot.origin":
+            continue
+        shown = {tuple(each["path"]): each["value"] for each in record.body["fields"] if "path" in each}
+        gtin, lot = shown.get(("gtin",)), shown.get(("lot",))
+        if isinstance(gtin, str) and isinstance(lot, str) and (identity := lot_id(gtin, lot)) in record.lots:
+            found.append((identity, gtin, lot))
+    return found
 
 
 def check(records: tuple[PublicRecord, ...], action: Action) -> None:

@@ -39,6 +39,7 @@ CREATE INDEX submission_block ON submission (block);
 CREATE TABLE record (
     submission BLOB NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, lots BLOB NOT NULL, body TEXT,
     erased INTEGER NOT NULL, PRIMARY KEY (submission, position)) WITHOUT ROWID;
+CREATE TABLE lot (id BLOB PRIMARY KEY, gtin TEXT NOT NULL, lot TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE header (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, raw BLOB NOT NULL);
 """
 MISSING, HELD, REFUSED = "missing", "held", "refused"  # submission.state
@@ -152,6 +153,14 @@ class Kept:
         )
         return {row[0]: int(row[1]) for row in self._all(sql)}
 
+    def cosigned(self, count: int, limit: int) -> list[int]:
+        """Checkpoints of our own chain with at least `count` co-signatures, newest first."""
+        sql = (
+            "SELECT height FROM cosignature JOIN checkpoint USING (height) WHERE agreed=1 GROUP BY height "
+            "HAVING count(*)>=? ORDER BY height DESC LIMIT ?"
+        )
+        return [row[0] for row in self._all(sql, count, limit)]
+
     def heights(self, first: int = 0, last: int | None = None, limit: int = -1) -> list[int]:
         """Heights with a kept checkpoint, ascending."""
         sql = "SELECT height FROM checkpoint WHERE height>=? AND height<=? ORDER BY height LIMIT ?"
@@ -162,11 +171,6 @@ class Kept:
         sql = "SELECT text,key_id,signature FROM checkpoint WHERE height<=? AND agreed>=? ORDER BY height DESC LIMIT 1"
         rows = self._all(sql, (1 << 63) - 1 if at_most is None else at_most, int(agreed))
         return _signed(*rows[0]) if rows else None
-
-    def newest(self, limit: int) -> list[SignedCheckpoint]:
-        """The highest kept checkpoints that were found in our own chain, descending."""
-        sql = "SELECT text,key_id,signature FROM checkpoint WHERE agreed=1 ORDER BY height DESC LIMIT ?"
-        return [_signed(*row) for row in self._all(sql, limit)]
 
     def unchecked(self, head: int, limit: int = 1000) -> list[SignedCheckpoint]:
         """Kept checkpoints up to `head` that were not compared with our own chain yet."""
@@ -199,8 +203,17 @@ class Kept:
         with self._transaction() as db:
             db.execute("UPDATE submission SET state=?,reason=?,asked=? WHERE id=?", (state, reason, at, submission_id))
 
-    def put_records(self, submission_id: bytes, records: Sequence[PublicRecord], at: int) -> None:
-        """Keep a submission's verified records. What is kept as erased stays erased, whatever is given now."""
+    def put_records(
+        self,
+        submission_id: bytes,
+        records: Sequence[PublicRecord],
+        at: int,
+        lots: Iterable[tuple[bytes, str, str]] = (),
+    ) -> None:
+        """Keep a submission's verified records, and the names (id, GTIN, lot code) of lots that it registered.
+
+        What is kept as erased stays erased, whatever is given now.
+        """
         with self._transaction() as db:
             gone = {
                 row[0] for row in db.execute(
@@ -211,8 +224,8 @@ class Kept:
             for position, record in enumerate(records):
                 erased = record.erased or position in gone
                 body = None if erased or record.body is None else json.dumps(record.body, ensure_ascii=False)
-                lots = b"".join(record.lots)
-                rows.append((submission_id, position, record.digest, lots, body, int(erased)))
+                rows.append((submission_id, position, record.digest, b"".join(record.lots), body, int(erased)))
+            db.executemany("INSERT OR IGNORE INTO lot VALUES (?,?,?)", list(lots))
             db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?,?)", rows)
             db.execute("UPDATE submission SET state='held',reason='',asked=? WHERE id=?", (at, submission_id))
             erased_now = any(row[5] for row in rows if row[1] not in gone)
@@ -237,6 +250,11 @@ class Kept:
             )
             for digest, lots, body, erased in rows
         )
+
+    def lot_name(self, lot_id: bytes) -> tuple[str, str] | None:
+        """GTIN and lot code of a lot whose origin was held here once."""
+        rows = self._all("SELECT gtin,lot FROM lot WHERE id=?", lot_id)
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def blocks_without_checkpoint(self, head: int, limit: int) -> list[int]:
         """Blocks up to `head` that hold submissions but of which no checkpoint is kept, newest first."""

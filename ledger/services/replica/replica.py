@@ -32,6 +32,7 @@ from ledger.proof.anchors import Anchors, parse_anchors
 from ledger.proof.checkpoint import SignedCheckpoint
 from ledger.services.bundles import BundleBuilder
 from ledger.services.config import REPLICA, Config, DataFolder, load_config, save_config, write_json
+from ledger.services.explorer import Explorer, LotName
 from ledger.services.public_records import published
 from ledger.services.replica.chains import EmbeddedCopy, NodeCopy, OwnChain, open_embedded
 from ledger.services.replica.feed import KeptFeed
@@ -43,6 +44,18 @@ from ledger.services.replica.status import ReplicaStatus
 from ledger.services.replica.verifying import Verdict, judge
 
 FILE = "replica.sqlite"
+
+
+class _SignedPart(ChainReader):
+    """Our own chain up to its newest block that the source signed: no bundle can stand on a later one."""
+
+    def __init__(self, engine: Engine, deployment: Deployment, kept: Kept, own: OwnChain) -> None:
+        super().__init__(engine, deployment)
+        self._kept, self._own = kept, own
+
+    def final_height(self) -> int:
+        newest = self._kept.newest_checkpoint(at_most=self._own.height(), agreed=True)
+        return -1 if newest is None else newest.checkpoint.height
 
 
 class Replica:
@@ -75,16 +88,37 @@ class Replica:
         self.follower = Follower(
             folder.root, self.source, self.own, self.kept, self.trust, self.holdings, stop=self.stop
         )
+        self._signed = _SignedPart(engine, self.deployment, self.kept, self.own)
         self._bundles = BundleBuilder(
-            self.chain, self.holdings, self._checkpoint_at, [key.public for key in self.trust.checkpoint_keys.values()]
+            self._signed,
+            self.holdings,
+            self._checkpoint_at,
+            [key.public for key in self.trust.checkpoint_keys.values()],
+            self.feed,
         )
+        self.explorer = Explorer(self.chain, None, self._lot_name)
 
     # ------------------------------------------------------------------------------------------------ following
 
     def poll(self) -> ReplicaStatus:
         """One look at the source. See `Follower.poll`."""
         self._compare_anchors()
-        return self.follower.poll()
+        status = self.follower.poll()
+        if status.code_checked and self.deployment.block == 0:
+            self._find_deployment(status.height)
+        return status
+
+    def _find_deployment(self, head: int) -> None:
+        """Remember in which block the first contract appeared: reading events begins there."""
+        low, high = 0, head  # at block 0 there is no contract, at the head there is
+        where = "0x" + self.deployment.address(ORDER[0]).hex()
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = self.engine.request("eth_getCode", [where, hex(middle)]) != "0x"
+            low, high = (low, middle) if found else (middle, high)
+        self.deployment = self.chain.deployment = self._signed.deployment = replace(self.deployment, block=high)
+        self.config = replace(self.config, deployment=self.deployment.to_json())
+        save_config(self.folder, self.config)
 
     def run(self, interval: float) -> None:
         """Poll until `stop` is set; a refusal ends polling, not serving."""
@@ -136,15 +170,18 @@ class Replica:
         return published(identity, self.kept.records(identity))
 
     def bundle(self, gtin: str, lot: str) -> dict[str, Any]:
-        """A lot's proof bundle, made from our own chain and records, as of the newest signed block that is ours."""
-        newest = self.kept.newest_checkpoint(at_most=self.own.height(), agreed=True)
-        if newest is None:
+        """A lot's proof bundle, made from our own chain and records, as of a signed block that is ours."""
+        if self._signed.final_height() < 0:
             raise NotFound("no signed checkpoint is kept here yet", hint="wait until the replica has caught up")
-        return self._bundles.build(gtin, lot, height=newest.checkpoint.height)
+        return self._bundles.build(gtin, lot)
 
     def verify(self, bundle: bytes) -> Verdict:
         """What a bundle is worth against our anchors and our own chain. Raises Untrusted when it is no bundle."""
         return judge(bundle, self.trust, self.own)
+
+    def _lot_name(self, lot_id: bytes) -> LotName | None:
+        found = self.kept.lot_name(lot_id)
+        return None if found is None else LotName(*found)
 
     def _checkpoint_at(self, height: int) -> SignedCheckpoint:
         signed = self.kept.checkpoint(height)
