@@ -47,8 +47,10 @@ def replica(
 
     Exit code 1: the source was refused (see DATA/evidence); 4: it could not be reached with --once.
     """
+    from api.logs import configure_logging
     from ledger.services.replica import start
 
+    configure_logging(os.environ.get("ORIGINSEAL_LOG_LEVEL", "WARNING" if once else "INFO"))
     stop = threading.Event()
     opened, trusting = start(data, source=source, anchors=anchors, node=node, finality=finality, plain=plain, stop=stop)
     with opened:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ledger.services.audit_schedule import parse_every
 from scripts.commands.output import EXIT_UNAVAILABLE, console
+from scripts.commands.schedule import auditor
 
 MAX_HEADER_BYTES = 64 * 1024  # a signed envelope of a full customs message fits into one request header
 
@@ -25,10 +28,13 @@ def serve(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     base_url: BaseUrl = None,
+    audit_every: Annotated[
+        str | None, typer.Option("--audit-every", help="audit the folder on schedule, in a process beside, every 24h")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help='print {"ready": URL} instead of READY URL')] = False,
 ) -> None:
     """Serve the ledger until interrupted; prints READY when it answers 启动服务."""
-    run(data, port, host, base_url, as_json=as_json)
+    run(data, port, host, base_url, as_json=as_json, audit_every=audit_every)
 
 
 def run(
@@ -40,21 +46,27 @@ def run(
     quiet: bool = False,
     as_json: bool = False,
     after_ready: str = "",
+    audit_every: str | None = None,
 ) -> None:
     """Open the folder, listen, print `READY url`, then block until interrupted. `quiet` logs only what is wrong.
 
     The ledger is opened before anything listens, so that what is wrong with it is this command's own error.
     """
     from api.app import create_app
+    from api.logs import configure_logging
     from api.settings import Settings
     from ledger.services.ledger import Ledger
 
     environment = {"ORIGINSEAL_LOG_LEVEL": "WARNING" if quiet else "INFO", **os.environ}
-    with Ledger.open(data) as ledger:
+    if audit_every is not None:
+        parse_every(audit_every, "--audit-every")
+    with Ledger.open(data) as ledger, ExitStack() as beside:
         url = base_url or f"http://{host}:{port}"
         settings = Settings.from_environment(environment, data=data, base_url=url, demo=ledger.config.demo)
 
         def tell() -> None:
+            if audit_every is not None:
+                beside.enter_context(auditor(data, audit_every))
             if after_ready:
                 console.print(after_ready, markup=False, soft_wrap=True)
 
