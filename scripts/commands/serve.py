@@ -60,6 +60,7 @@ def run(
     environment = {"ORIGINSEAL_LOG_LEVEL": "WARNING" if quiet else "INFO", **os.environ}
     if audit_every is not None:
         parse_every(audit_every, "--audit-every")
+    configure_logging(environment["ORIGINSEAL_LOG_LEVEL"])  # before opening: recovery has its own lines
     with Ledger.open(data) as ledger, ExitStack() as beside:
         url = base_url or f"http://{host}:{port}"
         settings = Settings.from_environment(environment, data=data, base_url=url, demo=ledger.config.demo)
