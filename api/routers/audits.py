@@ -20,7 +20,7 @@ SHOWN = 12  # reports listed on the page
 # A report never changes under its name, but old ones are forgotten; a browser may keep it for a day.
 ONE_DAY = "public, max-age=86400"
 # A report is one self-contained page with its style inside; it may load and run nothing.
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 FORMS: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type.partition(";")[0]: {} for media_type in audit_archive.FORMS.values()}}
 }
@@ -54,9 +54,11 @@ def report(request: Request, context: ContextDep, name: str, form: Literal["json
     found = audit_archive.read(context.settings.data, name, form)
     if found is None:
         raise HttpProblem(404, "there is no such report: old ones are not kept")
-    headers = {"content-security-policy": REPORT_POLICY}
-    if form == "pdf":
-        headers["content-disposition"] = f'inline; filename="originseal-audit-{name}.pdf"'
+    headers = {}
+    if form == "html":
+        headers["content-security-policy"] = REPORT_POLICY
+    if form == "pdf":  # saved rather than shown: the signature is over the file
+        headers["content-disposition"] = f'attachment; filename="originseal-audit-{name}.pdf"'
     rendered = Rendered.of(found, audit_archive.FORMS[form])
     return send(request, rendered, vary="Accept-Encoding", cache_control=ONE_DAY, headers=headers)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ledger.crypto.ports import Signer
 from ledger.errors import StorageUnavailable
+from ledger.services.config import DataFolder, write_json
 
 MODES = ("full", "incremental", "sample")
 NAME = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<mode>full|incremental|sample)")
@@ -79,6 +80,24 @@ def file(data: Path, facts: dict[str, Any], keep: int, signer: Signer | None = N
     except OSError as error:
         raise StorageUnavailable(f"the report could not be filed: {error.strerror}") from error
     return name
+
+
+def leave(data: Path, facts: dict[str, Any]) -> bool:
+    """Make this the folder's last audit (DATA/audit.json), which the page and the metrics show; False if it is not.
+
+    A sample without findings does not take the place of a whole audit: it would hide what that one found. Raises
+    OSError.
+    """
+    path = DataFolder(data).audit_report
+    if facts.get("mode") == "sample" and not facts.get("findingsByKind"):
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(before, dict) and before.get("mode", "full") != "sample":
+                return False
+        except (OSError, ValueError):
+            pass
+    write_json(path, facts)
+    return True
 
 
 def history(data: Path, limit: int) -> list[Filed]:

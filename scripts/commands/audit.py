@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 
+from ledger.errors import Malformed
+from ledger.services import audit_archive
 from ledger.services.config import DataFolder, write_json
 from scripts.commands.key import PassphraseFile, open_signer
 from scripts.commands.output import EXIT_FINDING, console, emit, stderr
 from scripts.commands.report import Html, Pdf, SignWith, write_reports
+from scripts.commands.schedule import DEFAULT_KEEP, Every, Keep, Parent, SampleEvery, keep_auditing
 
 Data = Annotated[Path, typer.Option("--data", help="the data folder 数据目录")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -29,6 +32,10 @@ def audit(
     pdf: Pdf = None,
     sign_with: SignWith = None,
     passphrase_file: PassphraseFile = None,
+    every: Every = None,
+    sample_every: SampleEvery = None,
+    keep: Keep = None,
+    parent: Parent = None,
 ) -> None:
     """Audit the chain from genesis against the payload store and the read model; exit 1 on any finding 从创世块审计."""
     from ledger.services.audit import audit as run_audit
@@ -37,6 +44,18 @@ def audit(
     from ledger.services.audit.report_signing import sign_json
 
     signer = None if sign_with is None else open_signer(sign_with, passphrase_file)
+    if every is not None or sample_every is not None:
+        if report is not None or html is not None or pdf is not None:
+            raise Malformed("a schedule files its reports in DATA/audits", field="--every", hint="leave out file names")
+
+        def run(mode: str) -> dict[str, Any]:
+            made = describe(DataFolder(data), run_audit(data, execute=execute).to_json())
+            return made if signer is None else sign_json(made, signer)
+
+        keep_auditing(
+            data, run, every=every, sample_every=sample_every, keep=keep or DEFAULT_KEEP, signer=signer, parent=parent,
+            as_json=as_json,
+        )  # fmt: skip
     with Progress(console=stderr, transient=True, disable=as_json) as progress:
         task = progress.add_task("auditing 审计", total=None)
 
@@ -50,8 +69,10 @@ def audit(
     if report is not None:
         write_json(report, facts)
     write_reports(facts, html=html, pdf=pdf, signer=signer)
+    if keep is not None:
+        audit_archive.file(data, facts, keep, signer)
     try:
-        write_json(DataFolder(data).audit_report, facts)  # what the server's audit page shows
+        audit_archive.leave(data, facts)  # what the server's audit page shows
     except OSError as error:
         stderr.print(f"the result was not kept in {data}: {error.strerror}", markup=False)
     if as_json:
