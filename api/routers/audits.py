@@ -20,7 +20,10 @@ SHOWN = 12  # reports listed on the page
 # A report never changes under its name, but old ones are forgotten; a browser may keep it for a day.
 ONE_DAY = "public, max-age=86400"
 # A report is one self-contained page with its style inside; it may load and run nothing.
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; sandbox"
+)
 FORMS: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type.partition(";")[0]: {} for media_type in audit_archive.FORMS.values()}}
 }

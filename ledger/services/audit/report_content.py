@@ -206,8 +206,9 @@ def _broken(report: Report) -> tuple[Broken, ...]:
 def _checked(report: Report) -> tuple[Text, ...]:
     lines = [Text(f"{clip(note)}", "") for note in report.notes]
     for name, count in _counts(report):
-        unit = _covered(name)
-        lines.append(Text(f"{count:,} {unit.zh}", f"{count:,} {unit.en}"))
+        unit = words.COVERAGE.get(name)
+        zh = "" if unit is None else f"{count:,} {unit.measure}{unit.zh}"
+        lines.append(Text(zh or f"{count:,} {clip(name)}", f"{count:,} {clip(name) if unit is None else unit.en}"))
     return tuple(lines) or (words.NO_FINDINGS,)
 
 
@@ -223,7 +224,8 @@ def _known(severity: str) -> str:
 
 
 def _covered(name: str) -> Text:
-    return words.COVERAGE.get(name, Text(clip(name), clip(name)))
+    unit = words.COVERAGE.get(name)
+    return Text(clip(name), clip(name)) if unit is None else Text(unit.zh, unit.en)
 
 
 def _item(number: int, finding: ReportFinding) -> Item:

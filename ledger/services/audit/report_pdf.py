@@ -52,7 +52,7 @@ def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
 ZH = _style("zh", 10, wordWrap="CJK")
 EN = _style("en", 9, textColor=SOFT, spaceAfter=3 * mm)
 LABEL = _style("label", 8, textColor=SOFT)
-CODE = _style("code", 8, fontName=MONO, wordWrap="CJK", leading=11)
+CODE = _style("code", 7.6, fontName=MONO, wordWrap="CJK", leading=11)
 TITLE_ZH = _style("title-zh", 22, fontName=BOLD, wordWrap="CJK")
 TITLE_EN = _style("title-en", 13, textColor=SOFT, spaceAfter=5 * mm)
 HEAD = _style("head", 13, fontName=BOLD, wordWrap="CJK", textColor=SEAL, spaceBefore=6 * mm, keepWithNext=1)
@@ -280,7 +280,7 @@ def _finding(item: Item) -> list[Flowable]:
     ink, _ = TONES[SEVERITY_TONE[item.severity]]
     severity = LABEL.clone("severity", textColor=ink, fontSize=8.5)
     head = [
-        _paragraph(f"{item.number}. {item.what.zh}", STRONG.clone("finding", keepWithNext=1)),
+        _paragraph(f"{item.number}. {item.what.zh}", STRONG.clone("finding", keepWithNext=1, spaceBefore=4 * mm)),
         _paragraph(item.what.en, EN.clone("finding-en", spaceAfter=0, keepWithNext=1)),
         _paragraph(f"{item.id} · {item.severity_text.zh} · {item.severity_text.en}", severity),
     ]
@@ -302,7 +302,7 @@ def _finding(item: Item) -> list[Flowable]:
             ("RIGHTPADDING", (0, 0), (-1, -1), 0),
         ],
     )
-    return [KeepTogether([*head, Spacer(0, 1 * mm), table]), Spacer(0, 4 * mm)]
+    return [KeepTogether([*head, Spacer(0, 1 * mm), table])]
 
 
 def _numbers(rows: Iterable[tuple[Text, int]]) -> Flowable:

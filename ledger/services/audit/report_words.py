@@ -16,6 +16,14 @@ class Text(NamedTuple):
     en: str
 
 
+class Counted(NamedTuple):
+    """A thing that is counted: Chinese measure word and name, English name."""
+
+    measure: str
+    zh: str
+    en: str
+
+
 class Meaning(NamedTuple):
     """What a group of findings breaks, and what follows for somebody who wants to rely on the records."""
 
@@ -232,27 +240,27 @@ OMITTED = Text(
     "{n} more finding(s) are not listed here one by one; the JSON report lists the first 2,000 and counts all by kind.",
 )
 
-COVERAGE: dict[str, Text] = {
-    "blocks": Text("个区块", "blocks"),
-    "transactions": Text("笔交易", "transactions"),
-    "submissions": Text("份提交", "submissions"),
-    "signatures": Text("个 SM2 签名", "SM2 signatures"),
-    "records": Text("条记录原文", "texts of records"),
-    "erased records": Text("条依令删除的记录", "records erased on order"),
-    "evidence messages": Text("份报文原件", "original messages kept as evidence"),
-    "matches": Text("次三单比对", "matches of three documents"),
-    "matches under older policies, not repeated": Text(
-        "次旧版规则下的比对（未重做）", "matches under older policies, not repeated"
+COVERAGE: dict[str, Counted] = {
+    "blocks": Counted("个", "区块", "blocks"),
+    "transactions": Counted("笔", "交易", "transactions"),
+    "submissions": Counted("份", "提交", "submissions"),
+    "signatures": Counted("个", " SM2 签名", "SM2 signatures"),
+    "records": Counted("条", "记录原文", "texts of records"),
+    "erased records": Counted("条", "依令删除的记录", "records erased on order"),
+    "evidence messages": Counted("份", "报文原件", "original messages kept as evidence"),
+    "matches": Counted("次", "三单比对", "matches of three documents"),
+    "matches under older policies, not repeated": Counted(
+        "次", "旧版规则下的比对（未重做）", "matches under older policies, not repeated"
     ),
-    "checkpoints": Text("个签名检查点", "signed checkpoints"),
-    "storage slots": Text("个合约存储值", "values in contract storage"),
-    "state nodes": Text("个状态节点", "state nodes"),
-    "logs": Text("条合约事件", "contract events"),
-    "outbox rows": Text("行发件箱", "outbox rows"),
-    "trade register rows": Text("行单证登记", "rows of the trade register"),
-    "read model tables": Text("张读模型数据表", "tables of the read model"),
-    "refused transactions": Text("笔被合约拒绝的交易", "transactions that a contract refused"),
-    "other transactions": Text("笔其他交易（部署等）", "other transactions (deployment and the like)"),
-    "blocks executed again": Text("个重新执行的区块", "blocks executed again"),
-    "operator's checkpoint key": Text("把运营方检查点密钥", "operator's checkpoint key"),
+    "checkpoints": Counted("个", "签名检查点", "signed checkpoints"),
+    "storage slots": Counted("个", "合约存储值", "values in contract storage"),
+    "state nodes": Counted("个", "状态节点", "state nodes"),
+    "logs": Counted("条", "合约事件", "contract events"),
+    "outbox rows": Counted("行", "发件箱", "outbox rows"),
+    "trade register rows": Counted("行", "单证登记", "rows of the trade register"),
+    "read model tables": Counted("张", "读模型数据表", "tables of the read model"),
+    "refused transactions": Counted("笔", "被合约拒绝的交易", "transactions that a contract refused"),
+    "other transactions": Counted("笔", "其他交易（部署等）", "other transactions (deployment and the like)"),
+    "blocks executed again": Counted("个", "重新执行的区块", "blocks executed again"),
+    "operator's checkpoint key": Counted("把", "运营方检查点密钥", "operator's checkpoint key"),
 }
