@@ -105,7 +105,7 @@ def verify(
     _check_use(certificate, of_authority)  # (2)
     for root in roots:
         _check_root(root)
-    path = _path_to_root(certificate, list(roots), list(intermediates))  # (3), (4)
+    path = _path_to_root(certificate, list(roots), list(intermediates), at)  # (3), (4)
     for position, held in enumerate(path):  # (5)
         _check_time(held, at, position)
     used, later = _check_revocation(path, lists, at, checked_at)  # (6)
@@ -137,7 +137,7 @@ def check_chain(certificate: Certificate, above: Sequence[Certificate], *, at: i
     _check_presented(certificate, [root], above, ())
     _check_use(certificate, True)
     _check_root(root)
-    path = _path_to_root(certificate, [root], list(above[:-1]))
+    path = _path_to_root(certificate, [root], list(above[:-1]), at)
     for position, held in enumerate(path):
         _check_time(held, at, position)
 
@@ -205,11 +205,13 @@ def _check_authority(issuer: Certificate, authorities_below: int, *, field: str 
 
 
 def _path_to_root(
-    certificate: Certificate, roots: list[Certificate], intermediates: list[Certificate]
+    certificate: Certificate, roots: list[Certificate], intermediates: list[Certificate], at: int
 ) -> list[Certificate]:
-    """The first path that holds; with none, the refusal met first."""
+    """The first path that holds; with none, the refusal met first. An authority's renewed certificate is tried before
+    the one that ran out."""
     refusals: list[CertificateRejected] = []
-    found = _extend([certificate], roots, intermediates, refusals)
+    authorities = sorted((*roots, *intermediates), key=lambda held: not held.not_before <= at <= held.not_after)
+    found = _extend([certificate], roots, authorities, refusals)
     if found is None:
         raise refusals[0]
     return found
@@ -218,7 +220,7 @@ def _path_to_root(
 def _extend(
     path: list[Certificate],
     roots: list[Certificate],
-    intermediates: list[Certificate],
+    authorities: list[Certificate],
     refusals: list[CertificateRejected],
 ) -> list[Certificate] | None:
     last = path[-1]
@@ -230,7 +232,7 @@ def _extend(
     if len(path) >= MAX_DEPTH:
         refusals.append(PathTooLong(f"a path has at most {MAX_DEPTH} certificates", field="path"))
         return None
-    named = [held for held in (*roots, *intermediates) if held.subject == last.issuer and held not in path]
+    named = [held for held in authorities if held.subject == last.issuer and held not in path]
     if not named:
         refusals.append(
             BrokenChain(
@@ -245,7 +247,7 @@ def _extend(
         except CertificateRejected as error:
             refusals.append(error)
         else:
-            found = _extend([*path, issuer], roots, intermediates, refusals)
+            found = _extend([*path, issuer], roots, authorities, refusals)
             if found is not None:
                 return found
     return None

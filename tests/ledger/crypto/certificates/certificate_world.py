@@ -15,6 +15,7 @@ from ledger.crypto.certificates import structures as asn1
 from ledger.crypto.certificates.certificate import Certificate, key_identifier, key_info
 from ledger.crypto.certificates.issuing import Period, issue_authority, issue_member, self_sign
 from ledger.crypto.certificates.names import Name
+from ledger.crypto.certificates.path import VerifiedCertificate, verify
 from ledger.crypto.certificates.revocation import Revocation, RevocationList, sign_list
 from ledger.crypto.keyfile import FileSigner
 from ledger.crypto.sm2 import PrivateKey, raw_to_der
@@ -142,3 +143,50 @@ def signed(
 def name_of(*parts: tuple[str, bytes]) -> Any:
     """A name's structure from (identifier, DER of the value) pairs, whatever they are."""
     return [SetOf([asn1.AttributeTypeAndValue(type=ObjectIdentifier(oid), value=asn1.tlv(der))]) for oid, der in parts]
+
+
+def check(certificate: Certificate = MEMBER, **given: Any) -> VerifiedCertificate:
+    """`verify` as it holds for MEMBER, except for what is given."""
+    return verify(
+        certificate, **{"roots": [ROOT], "intermediates": [SUB], "lists": [ROOT_CRL, SUB_CRL], "at": NOW, **given}
+    )
+
+
+def forged(**given: Any) -> Certificate:
+    """A forged certificate, read."""
+    return Certificate.from_der(forge(**given))
+
+
+def authority(
+    name: Name,
+    signer: Any,
+    issuer: Certificate,
+    issuer_signer: Any,
+    *,
+    serial: int = 5001,
+    path_len: int | None = None,
+    **replaced: Any,
+) -> Certificate:
+    """An authority's certificate as its issuer should perhaps not have made it."""
+    return forged(
+        signer=issuer_signer,
+        issuer=issuer.subject.relative_names,
+        subject=name.relative_names,
+        spki=signer.public.spki_der,
+        serial=serial,
+        period=(YEARS.not_before, YEARS.not_after),
+        extensions=authority_extensions(signer.public, issuer.key_id, path_len, **replaced),
+    )
+
+
+def under(issuer: Certificate, signer: Any, **given: Any) -> Certificate:
+    """A member's certificate under any issuer."""
+    pointed = ext.write(asn1.AUTHORITY_KEY_IDENTIFIER, asn1.AuthorityKeyIdentifier(key_id=issuer.key_id))
+    return forged(
+        **{
+            "signer": signer,
+            "issuer": issuer.subject.relative_names,
+            "extensions": member_extensions(authority=pointed),
+            **given,
+        }
+    )
