@@ -19,10 +19,11 @@ from ledger.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from ledger.proof.anchors import Anchors, CheckpointKey
-    from ledger.proof.checkpoint import SignedCheckpoint
+    from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
 
 FORMAT = "originseal-equivocation/v1"
 MAX_HEADERS = 40_000  # of some 600 bytes each: a file stays under text.MAX_JSON_BYTES
@@ -107,6 +108,14 @@ def parse_equivocation(data: bytes | str | dict[str, Any]) -> Equivocation:
 
 def verify_equivocation(claim: Equivocation, anchors: Anchors) -> VerifiedEquivocation:
     """Evidence that an anchored key signed two histories of the anchored chain. Raises VerificationFailed."""
+    proven = examine(claim, anchors)
+    if proven is None:
+        raise VerificationFailed("the two checkpoints are of one history: nothing contradicts", field="/second")
+    return proven
+
+
+def examine(claim: Equivocation, anchors: Anchors) -> VerifiedEquivocation | None:
+    """As verify_equivocation, but None where both checkpoints turn out to be of one history. Raises as it does."""
     first, second = claim.first, claim.second
     keys = [_signed(second, anchors, "/second")]
     if first is None:
@@ -121,11 +130,9 @@ def verify_equivocation(claim: Equivocation, anchors: Anchors) -> VerifiedEquivo
             f"{second.checkpoint.height - height} headers lead from the second to the first, not {len(claim.headers)}",
             field="/headers",
         )
-    other = _ancestor(claim, height)
+    other = ancestors(second.checkpoint, claim.headers)[height]
     same = second.checkpoint.text == first.checkpoint.text if first and not claim.headers else other == block
-    if same:
-        raise VerificationFailed("the two checkpoints are of one history: nothing contradicts", field="/second")
-    return VerifiedEquivocation(height, block, other, first, second, tuple(keys))
+    return None if same else VerifiedEquivocation(height, block, other, first, second, tuple(keys))
 
 
 def _signed(signed: SignedCheckpoint, anchors: Anchors, field: str) -> CheckpointKey:
@@ -136,15 +143,17 @@ def _signed(signed: SignedCheckpoint, anchors: Anchors, field: str) -> Checkpoin
     return verified.key
 
 
-def _ancestor(claim: Equivocation, height: int) -> bytes:
-    """The block of `height` in the second checkpoint's history. Raises VerificationFailed or Malformed."""
-    block, number = claim.second.checkpoint.block, claim.second.checkpoint.height
-    for at in range(len(claim.headers) - 1, -1, -1):
-        header = parse_header(claim.headers[at], f"/headers/{at}")
+def ancestors(upper: Checkpoint, headers: Sequence[bytes], field: str = "/headers") -> dict[int, bytes]:
+    """Height and hash of every block from `upper` down to the parent of the lowest of `headers`, which are those of
+    the blocks up to `upper`, ascending. Raises VerificationFailed or Malformed when they do not lead there."""
+    block, number = upper.block, upper.height
+    found = {number: block}
+    for at in range(len(headers) - 1, -1, -1):
+        header = parse_header(headers[at], f"{field}/{at}")
         if header.hash != block or header.number != number:
             raise VerificationFailed(
-                f"not the header of block {number} of the second's history", field=f"/headers/{at}"
+                f"not the header of block {number} of the checkpoint's history", field=f"{field}/{at}"
             )
         block, number = header.parent_hash, number - 1
-    assert number == height
-    return block
+        found[number] = block
+    return found

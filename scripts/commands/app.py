@@ -9,7 +9,20 @@ import typer
 
 from ledger import __version__, correlation
 from ledger.errors import OriginSealError
-from scripts.commands import audit, backup, certificate, demo, doctor, key, label, member, replica, serve, submit
+from scripts.commands import (
+    audit,
+    backup,
+    certificate,
+    demo,
+    doctor,
+    key,
+    label,
+    member,
+    replica,
+    serve,
+    submit,
+    witness,
+)
 from scripts.commands import report as reports
 from scripts.commands.output import emit, report
 
@@ -23,6 +36,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("replica")(replica.replica)
+app.command("witness")(witness.witness)
 app.command("submit")(submit.submit)
 app.command("label")(label.label)
 app.command("audit")(audit.audit)
