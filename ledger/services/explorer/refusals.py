@@ -88,7 +88,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "TradesDocumentTaken": ("单证已被另一交易使用", "a document was used up by another trade"),
     "TradesLinesWithoutMatch": ("结论不是一致却列出了出口数量", "export lines without a matched verdict"),
     "TradesTooManyLines": ("出口明细过多", "there are too many export lines"),
-    "SM2CurveBadKey": ("公钥不是曲线上的点", "the public key is not a point of the curve"),
+    "ModExpUnavailable": ("这条链没有模幂预编译合约", "this chain has no modular exponentiation precompile"),
     "SafeCastOverflowedUintDowncast": ("数值超出类型范围", "a number does not fit its type"),
     "Reverted": ("合约没有给出原因（例如 gas 用尽）", "the contract gave no reason (it may have run out of gas)"),
 }
