@@ -18,18 +18,20 @@ from ledger.crypto.sm2 import PrivateKey
 from ledger.domain import action as act
 from ledger.domain.action import LotEntry, Operation
 from ledger.domain.codes import BaseUnit, DocumentKind, LotState, Standing, Verdict
+from ledger.domain.ids import lot_id
 from ledger.domain.members import Role, member_id
 from ledger.services.explorer import Explorer, LotName, Name
 from tests.small_ledger import AUTHORITY, PRODUCER, SmallLedger, found_small
 
 ROOT = b"\x55" * 32
 EVERYBODY = b"\x21" * 32  # a member with every role
-LOT, CHILD = b"\x11" * 32, b"\x12" * 32
+LABEL = LotName("09521002000115", "A-1")
+LOT, CHILD = lot_id(LABEL.gtin, LABEL.lot), b"\x12" * 32
 TRADE, RESULT = b"\x77" * 32, b"\x78" * 32
 DOCUMENTS = (b"\x31" * 32, b"\x32" * 32, b"\x33" * 32, b"\x34" * 32)
 GAS = 5_000_000
 NAMES = {EVERYBODY: Name("万事通<b>", "Jack & all trades")}
-LOTS = {LOT: LotName("09521002000115", "A-1")}
+LOTS = {LOT: LABEL}
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from explorer_world import EVERYBODY, LOT, World, build
+from explorer_world import EVERYBODY, LOT, World
 
 import contracts
 from ledger.chain.reader import ChainReader
@@ -18,11 +18,9 @@ from ledger.services.explorer.envelopes import open_envelope
 MEMBER = "sm3:" + EVERYBODY.hex()
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    made = build(tmp_path_factory.mktemp("evidence"))
-    yield made
-    made.small.ledger.close()
+@pytest.fixture
+def world(explored: World) -> World:
+    return explored
 
 
 class Between:
