@@ -17,6 +17,7 @@ from ledger.services.audit.report_file import Report, ReportFinding
 from ledger.services.audit.report_words import LABELS, Text
 
 MAX_SHOWN = 200  # findings written out one by one; the rest are counted and in the JSON report
+LAST_SECOND = 253_402_300_800  # the first second of the year 10000
 MAX_TEXT = 600  # characters of any one value that came from the ledger's files
 
 # Which group of meanings a kind of finding belongs to: by its whole id, else by what stands before the dot.
@@ -124,11 +125,10 @@ def content(report: Report, signer: str = "") -> Content:
 
 
 def utc(seconds: int) -> str:
-    """A time as ISO 8601 in UTC; a number that no calendar has is shown as a number."""
-    try:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    except (OverflowError, ValueError, OSError):
+    """A time as ISO 8601 in UTC; a number beyond the year 9999 is shown as a number."""
+    if not 0 <= seconds < LAST_SECOND:
         return str(seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _group(kind: str) -> str:
