@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ledger.crypto.keyfile import FileSigner
 from ledger.crypto.sm2 import PrivateKey
 from ledger.domain.members import Role, member_id
+from ledger.proof.anchors import Witness
 from ledger.services.compose import Composer
 from ledger.services.config import Config
 from ledger.services.consortium import Founder, found
@@ -61,11 +63,14 @@ class SmallLedger:
         return self.producer.compose([self.producer.part("epcis.event", event)]).to_wire()
 
 
-def found_small(data: Path, config: Config | None = None) -> SmallLedger:
+def found_small(
+    data: Path, config: Config | None = None, witnesses: Sequence[Witness] = (), quorum: int = 0
+) -> SmallLedger:
     """Found a ledger in `data`, admit the producer, and leave it open."""
     keys = {AUTHORITY.slug: PrivateKey.generate(), PRODUCER.slug: PrivateKey.generate()}
     founder = Founder(AUTHORITY.uscc, AUTHORITY.zone, AUTHORITY.zh, AUTHORITY.en, keys[AUTHORITY.slug].public)
-    found(data, [founder], config or Config(operator={"zh": "测试", "en": "test"}), PASSPHRASE, "test operator")
+    config = config or Config(operator={"zh": "测试", "en": "test"})
+    found(data, [founder], config, PASSPHRASE, "test operator", witnesses, quorum)
     ledger = Ledger.open(data, passphrase=PASSPHRASE)
     small = SmallLedger(data, ledger, keys)
     profile = payloads.profile(PRODUCER, keys[PRODUCER.slug].public.point)

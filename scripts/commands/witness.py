@@ -1,4 +1,4 @@
-"""`originseal witness`: an agency co-signs the operator's checkpoints after verifying that each follows from the last."""
+"""`originseal witness`: an agency co-signs the operator's checkpoints once it verified that each follows the last."""
 
 from __future__ import annotations
 
