@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.explorer_world import World, build
 from tests.small_ledger import SmallLedger, found_small
 
 
@@ -39,3 +40,11 @@ def demo_master(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
 def demo_data(demo_master: Path, tmp_path: Path) -> Path:
     """A copy of the demonstration's data folder that a test may change."""
     return Path(shutil.copytree(demo_master, tmp_path / "demo"))
+
+
+@pytest.fixture(scope="session")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A chain with every operation and several refusals on it; tests only read it."""
+    made = build(tmp_path_factory.mktemp("explored"))
+    yield made
+    made.small.ledger.close()

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from explorer_world import World, build
 
 from ledger.services.demo import seed as seeding
 from ledger.services.demo import trades
@@ -37,11 +35,3 @@ def sound_folder(tmp_path_factory) -> Path:
 def folder(sound_folder, tmp_path) -> Path:
     """A copy of it to damage."""
     return Path(shutil.copytree(sound_folder, tmp_path / "data"))
-
-
-@pytest.fixture(scope="session")
-def explored(tmp_path_factory) -> Iterator[World]:
-    """A chain with every operation and several refusals on it; tests only read it."""
-    made = build(tmp_path_factory.mktemp("explored"))
-    yield made
-    made.small.ledger.close()

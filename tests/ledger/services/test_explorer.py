@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from explorer_world import EVERYBODY, LOT, LOTS, NAMES, World
 
 import contracts
 from ledger.domain.codes import OperationKind
@@ -17,6 +16,7 @@ from ledger.services.explorer.events import EVENTS
 from ledger.services.explorer.operations import OPERATIONS
 from ledger.services.explorer.refusals import REASONS, words_of
 from ledger.services.explorer.wording import quantity, roles, say
+from tests.explorer_world import EVERYBODY, LOT, LOTS, NAMES, World
 from tests.small_ledger import AUTHORITY
 
 MEMBER = "sm3:" + EVERYBODY.hex()

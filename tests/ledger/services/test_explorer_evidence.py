@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from explorer_world import EVERYBODY, LOT, World
 
 import contracts
 from ledger.chain.reader import ChainReader
@@ -14,6 +13,7 @@ from ledger.errors import EngineUnavailable, NotFound, OriginSealError, RpcError
 from ledger.services.explorer import Explorer, history
 from ledger.services.explorer.contract_code import recomputed_source_hash, source, sources, verify_code
 from ledger.services.explorer.envelopes import open_envelope
+from tests.explorer_world import EVERYBODY, LOT, World
 
 MEMBER = "sm3:" + EVERYBODY.hex()
 

@@ -6,12 +6,12 @@ import dataclasses
 from typing import Any
 
 import pytest
-from explorer_world import CHILD, EVERYBODY, LABEL, LOT, LOTS, World
 
 from ledger.domain.members import member_id
 from ledger.errors import Malformed, NotFound
 from ledger.services.explorer import Explorer
 from ledger.services.explorer.governance import KINDS
+from tests.explorer_world import CHILD, EVERYBODY, LABEL, LOT, LOTS, World
 from tests.small_ledger import AUTHORITY, PRODUCER
 
 MEMBER = "sm3:" + EVERYBODY.hex()
