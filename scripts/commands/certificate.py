@@ -111,7 +111,10 @@ def issue(
     ] = "",
     authority: Annotated[bool, typer.Option("--authority", help="for an authority below this one 下级机构")] = False,
     path_len: Annotated[int, typer.Option("--path-len", min=0, max=3, help="with --authority")] = 0,
-    days: Annotated[int, typer.Option("--days", min=1, max=36_525)] = 365,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, max=36_525, help="default: 365, authorities 1825; not beyond the issuer's end"),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -122,7 +125,7 @@ def issue(
     asked = read_request(request_file)
     registry, signer = Registry.open(ca), open_signer(key, passphrase_file)
     now = _now()
-    period = Period(now, now + days * DAY)
+    period = _period(now, days, 1825 if authority else 365, registry.certificate)
     if authority:
         made = registry.issue_authority(signer, asked, period, path_len=path_len)
     else:
@@ -269,6 +272,13 @@ def _serial(text: str) -> int:
         return int(text.replace(":", ""), 16)
     except ValueError as error:
         raise NotFound(f"there is no certificate file {text}, and it is no serial number") from error
+
+
+def _period(now: int, days: int | None, usual: int, issuer: Certificate) -> Period:
+    """From now for the days asked for; for the usual time when none were, as far as the issuer's own time goes."""
+    if days is not None:
+        return Period(now, now + days * DAY)
+    return Period(now, max(now, min(now + usual * DAY, issuer.not_after)))
 
 
 def _now() -> int:

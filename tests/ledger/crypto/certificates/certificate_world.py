@@ -22,7 +22,7 @@ from ledger.crypto.sm2 import PrivateKey, raw_to_der
 
 NOW = 1_795_500_000  # 2026-11-24
 DAY = 86_400
-USCC, OTHER_USCC = "91441400MA4UXY123U", "91440300MA5DA1234K"
+USCC, OTHER_USCC = "91441400MA4UXY123U", "91440300MA5DA1234H"
 
 
 def key(number: int) -> FileSigner:

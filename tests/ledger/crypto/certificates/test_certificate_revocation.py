@@ -186,7 +186,7 @@ def test_certificate_is_refused_when_its_subject_names_no_company() -> None:
     code = ext.write_code(asn1.ORGANIZATION_CODE, USCC)
     assert check(forged(subject=bare, extensions=member_extensions(code=code))).uscc == USCC
     with pytest.raises(refusals.SubjectRejected):
-        other = ext.write_code(asn1.ORGANIZATION_CODE, "91440300MA5DA1234K")
+        other = ext.write_code(asn1.ORGANIZATION_CODE, "91440300MA5DA1234H")
         check(forged(extensions=member_extensions(code=other)))
 
 
