@@ -257,6 +257,7 @@ def _anchors(report: Report) -> tuple[Row, ...]:
         for name, where in report.contracts
     ]
     rows += [Row(LABELS["signing"], Text(clip(name), ""), codes=(clip(key),)) for key, name in report.keys]
+    rows += [Row(LABELS["witness"], Text(clip(name), ""), codes=(clip(key),)) for key, name in report.witnesses]
     return tuple(rows)
 
 

@@ -59,6 +59,7 @@ class Report:
     operator: tuple[str, str]
     contracts: tuple[tuple[str, str], ...]
     keys: tuple[tuple[str, str], ...]
+    witnesses: tuple[tuple[str, str], ...]
     engine: str
     findings: tuple[ReportFinding, ...]
     by_kind: dict[str, int]
@@ -77,7 +78,8 @@ def describe(folder: DataFolder, facts: dict[str, Any]) -> dict[str, Any]:
 
     A configuration or anchors file that cannot be read is the audit's finding; here the part stays empty.
     """
-    ledger: dict[str, Any] = {"operator": {"zh": "", "en": ""}, "engine": "", "contracts": {}, "checkpointKeys": []}
+    ledger: dict[str, Any] = {"operator": {"zh": "", "en": ""}, "engine": "", "contracts": {}}
+    ledger |= {"checkpointKeys": [], "witnesses": []}
     try:
         config = load_config(folder)
         ledger["operator"] = {language: str(config.operator.get(language, "")) for language in ("zh", "en")}
@@ -86,6 +88,10 @@ def describe(folder: DataFolder, facts: dict[str, Any]) -> dict[str, Any]:
         ledger["contracts"] = {name: f"0x{anchor.address.hex()}" for name, anchor in anchors.contracts.items()}
         ledger["checkpointKeys"] = [
             {"keyId": f"sm3:{key.key_id.hex()}", "name": key.name} for key in anchors.checkpoint_keys.values()
+        ]
+        ledger["witnesses"] = [
+            {"keyId": f"sm3:{key_id.hex()}", "name": f"{witness.name_zh} {witness.name_en}"}
+            for key_id, witness in anchors.witnesses.items()
         ]
     except (OSError, OriginSealError):
         pass
@@ -178,6 +184,7 @@ def read_report(facts: dict[str, Any]) -> Report:
         keys=tuple(
             _key(item, f"/ledger/checkpointKeys/{at}") for at, item in enumerate(ledger.items("checkpointKeys"))
         ),
+        witnesses=tuple(_key(item, f"/ledger/witnesses/{at}") for at, item in enumerate(ledger.items("witnesses"))),
         engine=ledger.text("engine", ""),
         findings=findings,
         by_kind=by_kind,

@@ -74,8 +74,10 @@ def vouch(signed: SignedReport, key: bytes | None = None, anchors: Anchors | Non
         if (report.chain_id, report.genesis) != (anchors.chain_id, f"0x{anchors.genesis.hex()}"):
             raise VerificationFailed("the report is about another ledger than the anchors", step="anchors")
         known = anchors.checkpoint_keys.get(signed.public.key_id)
-        if known is not None:
-            by, name = by or "anchors", known.name
+        witness = anchors.witnesses.get(signed.public.key_id)
+        if known is not None or witness is not None:
+            by = by or "anchors"
+            name = f"{witness.name_zh} {witness.name_en}" if witness is not None else known.name if known else ""
     return Vouched(signed, by, name, _pages_match(signed))
 
 

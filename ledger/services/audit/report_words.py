@@ -70,6 +70,7 @@ LABELS = {
     "page": Text("页", "page"),
     "unknown": Text("未注明", "not stated"),
     "signing": Text("检查点密钥", "Checkpoint keys"),
+    "witness": Text("会签机关密钥", "Witness keys"),
     "signed": Text("签名", "Signature"),
     "affected": Text("项问题", "finding(s)"),
 }
