@@ -1,13 +1,17 @@
 """Is a stored read model what chain and payload store say? Compares it, row by row, with one projected afresh.
 
 For audits: whoever edits, adds, deletes or swaps rows in the stored read model is found, and the row is named. The
-fresh one lives in memory and reaches exactly as far as the stored one.
+fresh one lives in a temporary file and reaches exactly as far as the stored one; both are read side by side in the
+order of their keys, so that memory does not grow with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import tempfile
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, inspect, select
@@ -55,17 +59,18 @@ def audit_index(
         if chain.final_height() >= chain.deployment.block:
             yield Difference("facts", "cursor", "", "nothing", "a cursor")
         return
-    fresh = ReadModel.open(":memory:")
-    try:
-        follower = Follower(fresh, chain, vault, checked=checked)
-        height = min(cursor.height, chain.final_height())
-        follower.catch_up(progress, to=height)
-        expected = fresh.cursor()
-        if cursor != expected:
-            yield Difference("facts", "cursor", "", repr(cursor), repr(expected))
-        yield from compare(stored, fresh)
-    finally:
-        fresh.close()
+    with tempfile.TemporaryDirectory(prefix="originseal-index-") as folder:
+        fresh = ReadModel.open(Path(folder) / "index.sqlite")
+        try:
+            follower = Follower(fresh, chain, vault, checked=checked)
+            height = min(cursor.height, chain.final_height())
+            follower.catch_up(progress, to=height)
+            expected = fresh.cursor()
+            if cursor != expected:
+                yield Difference("facts", "cursor", "", repr(cursor), repr(expected))
+            yield from compare(stored, fresh)
+        finally:
+            fresh.close()
 
 
 def compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:
@@ -74,6 +79,12 @@ def compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:
         yield from _compare(stored, fresh)
     except StorageUnavailable as error:
         yield Difference("database", "structure", "", error.message, "readable")
+
+
+def same_tables(ours: Connection, fresh: ReadModel, tables: Sequence[Table]) -> bool:
+    """Whether these tables hold the same rows, seen through a connection that is open already."""
+    with reading(fresh.engine) as theirs:
+        return all(_same(table, ours, theirs) for table in tables)
 
 
 def _compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:
@@ -100,37 +111,70 @@ def _compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:
 def _compare_table(table: Table, ours: Connection, theirs: Connection) -> Iterator[Difference]:
     columns = [column.name for column in table.columns]
     places = [columns.index(column.name) for column in table.primary_key]
-
-    def keyed(connection: Connection) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        # Plain text columns: no type of ours may smooth over what the file really holds.
-        rows = connection.exec_driver_sql(str(select(table).compile(connection.engine)))
-        return {tuple(map(_exact, (row[at] for at in places))): tuple(map(_exact, row)) for row in rows}
-
     if _same(table, ours, theirs):
         return
-    stored, expected = keyed(ours), keyed(theirs)
-    for key in sorted(stored.keys() | expected.keys(), key=repr):
-        name = "/".join(value for _, value in key)
-        here, there = stored.get(key), expected.get(key)
+    for key, here, there in _pairs(places, _ordered(table, ours), _ordered(table, theirs)):
+        name = "/".join(_exact(part)[1] for part in key)
         if here is None or there is None:
             yield Difference(
                 table.name, name, "", "nothing" if here is None else "a row", "a row" if here is None else "no row"
             )
-        elif here != there:
-            for column, one, two in zip(columns, here, there, strict=True):
-                if one != two:
-                    yield Difference(table.name, name, column, one[1], two[1])
+            continue
+        for column, one, two in zip(columns, map(_exact, here), map(_exact, there), strict=True):
+            if one != two:
+                yield Difference(table.name, name, column, one[1], two[1])
+
+
+def _ordered(table: Table, side: Connection) -> Iterator[tuple[Any, ...]]:
+    """The rows in the order of their keys, a few at a time.
+
+    Plain text columns: no type of ours may smooth over what the file really holds.
+    """
+    query = select(table).order_by(*table.primary_key)
+    result = side.execution_options(stream_results=True).exec_driver_sql(str(query.compile(side.engine)))
+    for row in result.yield_per(1000):
+        yield tuple(row)
 
 
 def _same(table: Table, ours: Connection, theirs: Connection) -> bool:
     """Whether the tables hold the same rows with the same types: the usual case, found without naming every value."""
-    query = select(table).order_by(*table.primary_key)
-    stored, expected = (
-        [tuple(row) for row in side.exec_driver_sql(str(query.compile(side.engine)))] for side in (ours, theirs)
-    )
-    return stored == expected and all(
-        tuple(map(type, one)) == tuple(map(type, other)) for one, other in zip(stored, expected, strict=True)
-    )
+    for one, other in zip_longest(_ordered(table, ours), _ordered(table, theirs)):
+        if one != other or tuple(map(type, one)) != tuple(map(type, other)):
+            return False
+    return True
+
+
+def _pairs(
+    places: list[int], ours: Iterator[tuple[Any, ...]], theirs: Iterator[tuple[Any, ...]]
+) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None, tuple[Any, ...] | None]]:
+    """(key, row of ours, row of theirs) by ascending key; both sides are in the database's order of keys."""
+    here, there = next(ours, None), next(theirs, None)
+    while here is not None or there is not None:
+        mine = None if here is None else tuple(here[at] for at in places)
+        other = None if there is None else tuple(there[at] for at in places)
+        if other is None or (mine is not None and _rank(mine) < _rank(other)):
+            assert mine is not None
+            yield mine, here, None
+            here = next(ours, None)
+        elif mine is None or _rank(other) < _rank(mine):
+            yield other, None, there
+            there = next(theirs, None)
+        else:
+            yield mine, here, there
+            here, there = next(ours, None), next(theirs, None)
+
+
+def _rank(key: tuple[Any, ...]) -> tuple[tuple[int, Any], ...]:
+    """How SQLite orders values of different types: nothing, numbers, text, bytes."""
+    ranked: list[tuple[int, Any]] = []
+    for value in key:
+        if value is None:
+            ranked.append((0, 0))
+        elif isinstance(value, (int, float)):
+            ranked.append((1, value))
+        else:
+            ranked.append((2, value.encode("utf-8", "replace")) if isinstance(value, str) else (3, bytes(value)))
+    return tuple(ranked)
 
 
 def _exact(value: Any) -> tuple[str, str]:

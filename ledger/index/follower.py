@@ -22,6 +22,11 @@ _SUBMISSIONS_AT_ONCE = 200  # whose decrypted records are held in memory togethe
 Progress = Callable[[int, int], None]  # (block reached, block aimed at)
 
 
+def name_of(deployment: Deployment) -> str:
+    """How a cursor names a chain and its contracts."""
+    return f"{deployment.chain_id}/0x{deployment.genesis.hex()}/0x{deployment.address('Submissions').hex()}"
+
+
 class Chain(Protocol):
     """What the follower asks of the chain; `ledger.chain.gateway.Gateway` and `ChainReader` answer it."""
 
@@ -90,8 +95,7 @@ class Follower:
     @property
     def chain_name(self) -> str:
         """Which chain and which contracts: two chains never share it."""
-        made = self._chain.deployment
-        return f"{made.chain_id}/0x{made.genesis.hex()}/0x{made.address('Submissions').hex()}"
+        return name_of(self._chain.deployment)
 
     def _first(self) -> int:
         return self._chain.deployment.block

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy import RowMapping
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.documents.statement import Record
 
 T = TypeVar("T")
+Row: TypeAlias = RowMapping | Mapping[str, Any]
 _ENTRY = struct.Struct(">32s32sI")
 _OPERATION = struct.Struct(">BI")
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -33,6 +34,7 @@ SEALED_COLUMNS = (
 SUBMISSION_COLUMNS = (*SEALED_COLUMNS, "seal")
 RECORD_COLUMNS = ("seq", "idx", "digest", "kind", "author", "lots", "evidence_idx", "wrapped_key", "body")
 EVIDENCE_COLUMNS = ("seq", "idx", "wrapped_key", "body")
+MAX_RECORDS = 1 << 20  # a submission's count is checked on chain; this bounds what a damaged row can make us build
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
@@ -70,6 +72,14 @@ def decode_submission(row: RowMapping, sealer: Sealer) -> StoredSubmission:
         _int(row, column, name)
     sealer.check_mac(row["seal"], "submissions", *(row[column] for column in SEALED_COLUMNS))
     return _guarded(name, lambda: _submission(row))
+
+
+def try_submission(row: RowMapping, sealer: Sealer) -> StoredSubmission | OriginSealError:
+    """`decode_submission`, with the error as an answer."""
+    try:
+        return decode_submission(row, sealer)
+    except OriginSealError as error:
+        return error
 
 
 def _submission(row: RowMapping) -> StoredSubmission:
@@ -201,6 +211,17 @@ def missing_record(submission_id: bytes, index: int) -> UnreadableRecord:
     return UnreadableRecord(submission_id, index, "", b"", (), b"", error)
 
 
+def in_order(
+    head: RowMapping, mine: dict[int, StoredRecord | UnreadableRecord]
+) -> tuple[StoredRecord | UnreadableRecord, ...]:
+    """A submission's records by index; those that `head` counts and the store lacks stand there as missing."""
+    count = head["count"]
+    if type(count) is int and len(mine) < count <= MAX_RECORDS:
+        for index in range(count):
+            mine.setdefault(index, missing_record(head["submission_id"], index))
+    return tuple(mine[index] for index in sorted(mine))
+
+
 def split_lots(lots: bytes) -> tuple[bytes, ...]:
     return tuple(lots[at : at + 32] for at in range(0, len(lots), 32))
 
@@ -209,7 +230,7 @@ def _name(submission_id: object) -> str:
     return f"submission keccak256:{submission_id.hex()}" if isinstance(submission_id, bytes) else "a submission"
 
 
-def _bytes(row: RowMapping, column: str, length: int | None, name: str) -> bytes:
+def _bytes(row: Row, column: str, length: int | None, name: str) -> bytes:
     value = row[column]
     if not isinstance(value, bytes) or (length is not None and len(value) != length):
         raise BadCiphertext(f"{name}: column {column} has another type or length than was written")
@@ -222,7 +243,7 @@ def _nulls(row: RowMapping, columns: tuple[str, ...], name: str) -> None:
             raise BadCiphertext(f"{name}: column {column} is set, although nothing was erased")
 
 
-def _int(row: RowMapping, column: str, name: str) -> int:
+def _int(row: Row, column: str, name: str) -> int:
     value = row[column]
     if type(value) is not int:
         raise BadCiphertext(f"{name}: column {column} is not the whole number that was written")
@@ -244,7 +265,7 @@ def checkpoint_row(signed: SignedCheckpoint, sealer: Sealer) -> dict[str, Any]:
     return {"height": height, "text": text, "key_id": signed.key_id, "signature": signed.signature, "seal": seal}
 
 
-def decode_checkpoint(row: RowMapping, sealer: Sealer) -> SignedCheckpoint:
+def decode_checkpoint(row: Row, sealer: Sealer) -> SignedCheckpoint:
     """Raises BadCiphertext when any column differs from what was written; verifies no signature."""
     name = f"checkpoint {row['height']!r:.20}"
     height = _int(row, "height", name)

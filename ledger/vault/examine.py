@@ -22,7 +22,7 @@ from ledger.vault.store import KEY_CHECK
 from ledger.vault.tables import checkpoints, cosignatures, evidence, records, settings, submissions
 from ledger.vault.values import Damage, StoredSubmission, UnreadableRecord
 
-_CHUNK = 500
+_CHUNK = 100
 
 
 def examine(vault: VaultReader, decoded: Container[bytes] = ()) -> Iterator[Damage]:
@@ -30,11 +30,17 @@ def examine(vault: VaultReader, decoded: Container[bytes] = ()) -> Iterator[Dama
 
     Records of submissions in `decoded` are not decrypted: the caller has read those itself (`VaultReader.rows_of`).
     """
-    sealer = vault.sealer
     with reading(vault.engine) as connection, lenient_text(connection):
         for defect in structural_defects(connection):
             yield Damage("database", "structure", defect)
-        yield from _submissions(connection, sealer, decoded)
+    yield from examine_submissions(vault, decoded)
+    yield from examine_rest(vault)
+
+
+def examine_rest(vault: VaultReader) -> Iterator[Damage]:
+    """Every row that is not one of a stored submission's: checkpoints, co-signatures, settings, orphans."""
+    sealer = vault.sealer
+    with reading(vault.engine) as connection, lenient_text(connection):
         yield from _simple(connection, checkpoints, "height", lambda row: codec.decode_checkpoint(row, sealer))
         yield from _cosignatures(connection, sealer)
         yield from _simple(connection, settings, "name", lambda row: codec.decode_setting(row, sealer))
@@ -47,28 +53,54 @@ def examine(vault: VaultReader, decoded: Container[bytes] = ()) -> Iterator[Dama
                 yield Damage(table.name, f"{seq}/{idx}", "belongs to no submission")
 
 
-def _submissions(connection: Connection, sealer: Sealer, decoded: Container[bytes]) -> Iterator[Damage]:
-    after: Any = -(1 << 62)
-    expected = 0
+def examine_structure(vault: VaultReader) -> Iterator[Damage]:
+    """What the database itself finds wrong with its file."""
+    with reading(vault.engine) as connection, lenient_text(connection):
+        for defect in structural_defects(connection):
+            yield Damage("database", "structure", defect)
+
+
+def examine_submissions(
+    vault: VaultReader, decoded: Container[bytes] = (), first: int | None = None, last: int | None = None
+) -> Iterator[Damage]:
+    """The submissions with sequence numbers in (first, last], with their records and messages. `decoded`: see examine.
+
+    With `last` there must be a submission of that number, so that parts that follow one another leave no gap unseen.
+    """
+    sealer = vault.sealer
+    after: Any = -(1 << 62) if first is None else first
+    expected = 0 if first is None else first
     while True:
-        query = select(submissions).where(submissions.c.seq > after).order_by(submissions.c.seq).limit(_CHUNK)
-        heads = connection.execute(query).mappings().all()
-        if not heads:
-            return
-        span = (after, heads[-1]["seq"])
-        mine = _by_sequence(connection, records, *span)
-        messages = _by_sequence(connection, evidence, *span)
-        for head in heads:
-            expected += 1
-            if head["seq"] != expected:  # sequences have no gaps: a writer numbers its rows under the write lock
-                yield Damage("submissions", f"sequence {expected}", "the row is missing")
-                expected = head["seq"]
-            yield from _submission(head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer, decoded)
-        after = heads[-1]["seq"]
+        with reading(vault.engine) as connection, lenient_text(connection):
+            query = select(submissions).where(submissions.c.seq > after).order_by(submissions.c.seq).limit(_CHUNK)
+            if last is not None:
+                query = query.where(submissions.c.seq <= last)
+            heads = connection.execute(query).mappings().all()
+            if not heads:
+                break
+            span = (after, heads[-1]["seq"])
+            mine = _record_rows(connection, *span)
+            messages = _by_sequence(connection, evidence, *span)
+            for head in heads:
+                expected += 1
+                if head["seq"] != expected:  # no gaps: a writer numbers its rows under the write lock
+                    yield Damage("submissions", f"sequence {expected}", "the row is missing")
+                    expected = head["seq"]
+                yield from _submission(
+                    connection, head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer, decoded
+                )
+            after = heads[-1]["seq"]
+    if last is not None and expected < last:
+        yield Damage("submissions", f"sequence {expected + 1}", "the row is missing")
 
 
 def _submission(
-    head: RowMapping, rows: list[RowMapping], messages: list[RowMapping], sealer: Sealer, known: Container[bytes]
+    connection: Connection,
+    head: RowMapping,
+    rows: list[tuple[Any, Any]],
+    messages: list[RowMapping],
+    sealer: Sealer,
+    known: Container[bytes],
 ) -> Iterator[Damage]:
     submission_id = head["submission_id"]
     name = f"keccak256:{submission_id.hex()}" if isinstance(submission_id, bytes) else f"sequence {head['seq']}"
@@ -79,20 +111,22 @@ def _submission(
         yield Damage("submissions", name, error.message)
     if not isinstance(submission_id, bytes) or len(submission_id) != 32:
         return
-    present = {row["idx"] for row in rows}
-    for index in range(stored.action.count if stored else 0):
+    present = {idx for idx, _ in rows}
+    count = stored.action.count if stored else 0
+    for index in range(count) if len(present) < count or present != set(range(count)) else ():
         if index not in present:
             yield Damage("records", f"{name}/{index}", "the row is missing")
-    for row in rows:
-        if stored and not (isinstance(row["idx"], int) and 0 <= row["idx"] < stored.action.count):
-            yield Damage("records", f"{name}/{row['idx']}", "the submission has no such record")
-        if submission_id in known:
-            continue
-        decoded = codec.decode_record(row, submission_id, sealer)
-        if isinstance(decoded, UnreadableRecord) and decoded.erasure is None:
-            yield Damage("records", f"{name}/{row['idx']}", decoded.error.message)
+    for idx, _ in rows:
+        if stored and not (isinstance(idx, int) and 0 <= idx < count):
+            yield Damage("records", f"{name}/{idx}", "the submission has no such record")
+    if submission_id not in known:
+        query = select(records).where(records.c.seq == head["seq"]).order_by(records.c.idx)
+        for row in connection.execute(query).mappings():
+            decoded = codec.decode_record(row, submission_id, sealer)
+            if isinstance(decoded, UnreadableRecord) and decoded.erasure is None:
+                yield Damage("records", f"{name}/{row['idx']}", decoded.error.message)
     kept = {row["idx"] for row in messages}
-    wanted = {row["evidence_idx"] for row in rows if row["evidence_idx"] is not None}
+    wanted = {source for _, source in rows if source is not None}
     for index in sorted(wanted - kept, key=str):
         yield Damage("evidence", f"{name}/{index}", "the row is missing")
     for row in messages:
@@ -102,6 +136,17 @@ def _submission(
                 raise BadCiphertext("no record came in this message")
         except OriginSealError as error:
             yield Damage("evidence", f"{name}/{row['idx']}", error.message)
+
+
+def _record_rows(connection: Connection, after: Any, last: Any) -> dict[Any, list[tuple[Any, Any]]]:
+    """(index, message index) of the records of these submissions, by sequence: their bodies are read on demand."""
+    query = select(records.c.seq, records.c.idx, records.c.evidence_idx).where(
+        records.c.seq > after, records.c.seq <= last
+    )
+    found: dict[Any, list[tuple[Any, Any]]] = {}
+    for seq, idx, source in connection.execute(query.order_by(records.c.seq, records.c.idx)):
+        found.setdefault(seq, []).append((idx, source))
+    return found
 
 
 def _by_sequence(connection: Connection, table: Table, after: Any, last: Any) -> dict[Any, list[RowMapping]]:

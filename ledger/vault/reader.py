@@ -20,7 +20,6 @@ from ledger.vault.tables import checkpoints, evidence, records, settings, submis
 from ledger.vault.values import StoreCounts, StoredRecord, StoredSubmission, UnreadableRecord
 
 Rows = tuple[StoredRecord | UnreadableRecord, ...]
-MAX_RECORDS = 1 << 20  # a submission's count is checked on chain; this bounds what a damaged row can make us build
 _CHUNK = 200  # submissions per read when iterating
 _IDS_PER_QUERY = 500  # under SQLite's and PostgreSQL's limits on bound parameters
 
@@ -134,12 +133,7 @@ class VaultReader:
             submission_id = row["submission_id"]
             decoded = codec.decode_record(row, submission_id, self.sealer, messages)
             grouped[submission_id][row["idx"]] = decoded
-        for head in heads:
-            count, mine = head["count"], grouped[head["submission_id"]]
-            if type(count) is int and len(mine) < count <= MAX_RECORDS:
-                for index in range(count):
-                    mine.setdefault(index, codec.missing_record(head["submission_id"], index))
-        return {key: tuple(mine[index] for index in sorted(mine)) for key, mine in grouped.items()}
+        return {head["submission_id"]: codec.in_order(head, grouped[head["submission_id"]]) for head in heads}
 
     def _messages(self, reader: Connection, sequence: int, submission_id: bytes) -> dict[int, bytes]:
         found = {}

@@ -86,6 +86,27 @@ def _blocks(node: Node, execute: bool) -> Iterator[Damage]:
         previous = header
 
 
+def repeat(node: Node, first: int, last: int) -> Iterator[Damage]:
+    """Point 6 alone, for the blocks `first` … `last` (at least 1): what does not come out again.
+
+    Ranges are independent of one another. A block that cannot be read, or whose parent cannot, is named too.
+    """
+    store = node.store
+    for number in range(max(1, first), last + 1):
+        try:
+            row, before = store.block(number), store.header(number - 1)
+            if row is None or before is None:
+                raise StorageUnavailable("the block or its parent is missing")
+            header, parent = decode_header(row.header), decode_header(before)
+            transactions = [decode_stored_transaction(item) for item in rlp.decode(row.body)]
+            again = _repeats(node, parent, header, transactions)
+        except Exception as error:  # whatever a damaged row makes a decoder or the machine raise
+            yield Damage(number, f"cannot be executed again ({type(error).__name__})")
+            continue
+        if not again:
+            yield Damage(number, "executing it again gives another block")
+
+
 def _repeats(node: Node, parent: Header, header: Header, transactions: list[object]) -> bool:
     db = NodeDB(NodeCache(node.store.node))
     try:

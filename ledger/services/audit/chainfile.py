@@ -9,8 +9,8 @@ What a byte of the file outside all values says (free pages, page headers) is le
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +21,29 @@ from ledger.crypto.keccak import keccak256
 from ledger.errors import Malformed, OriginSealError
 from ledger.proof.header import parse_header
 from ledger.proof.rlp import as_bytes, as_int, as_list, decode, decode_list
-from ledger.proof.transaction import Log, parse_receipt
-from ledger.proof.trie import parse_account
+from ledger.proof.transaction import Log, TransactionReceipt
+from ledger.proof.trie import EMPTY_ROOT, parse_account
 from ledger.services.audit.findings import Findings
-from ledger.services.audit.nodes import Walker, leaves, lookup
+from ledger.services.audit.nodes import Growth, leaves, lookup
+from ledger.services.audit.shadow_types import topic
 from ledger.services.audit.sources import ContractState, RawBlock
 
+KEY_ADDED = topic("KeyAdded(bytes32,bytes32,bytes32,uint256,uint256,bool)")
 MAX_DEFECTS = 100  # lines of SQLite's own complaint
 
 
 class ChainFile:
     """The chain file at `path`, opened for reading only. Also the audit's source of blocks and state."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, head: int | None = None) -> None:
         self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         self._db.execute("PRAGMA busy_timeout=5000")
-        self._db.execute("PRAGMA cache_size=-32768")
+        self._db.execute("PRAGMA cache_size=-4096")
         self._db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         self._db.execute("BEGIN")  # one snapshot for the whole audit, even beside a running server
         row = self._db.execute("SELECT max(number) FROM block").fetchone()
-        self.head: int = row[0] if row and isinstance(row[0], int) else -1
+        self.newest: int = row[0] if row and isinstance(row[0], int) else -1
+        self.head = self.newest if head is None else head  # a server may have added blocks since the audit began
 
     def close(self) -> None:
         self._db.close()
@@ -68,25 +71,48 @@ class ChainFile:
             findings.add("chain.block-malformed", where, str(error))
             return None
 
-    def contract(self, address: bytes, state_root: bytes, slots: list[int], findings: Findings) -> ContractState | None:
+    def contract(
+        self, address: bytes, state_root: bytes, slots: Iterator[tuple[bytes, bytes]], findings: Findings
+    ) -> ContractState | None:
         where = f"contract 0x{address.hex()}"
         try:
-            value = lookup(state_root, keccak256(address), self._node)
+            value = lookup(state_root, keccak256(address), self.node)
             if value is None:
                 raise Malformed("there is no such account", field="account")
             account = parse_account(value)
-            words = leaves(account.storage_root, self._node)
-            storage = {slot: as_int(decode(word), "value") for slot, word in words}
-            return ContractState(account.code_hash, storage, whole=True)
         except OriginSealError as error:
             findings.add("state.value", where, error.message)
             return None
+        words = leaves(account.storage_root, self.node)
+        return ContractState(account.code_hash, ((slot, as_int(decode(word), "value")) for slot, word in words))
+
+    def point(self, members: bytes, key_id: bytes) -> tuple[int, int] | None:
+        try:
+            row = self._db.execute(
+                "SELECT data FROM log WHERE t1=? AND t0=? AND address=? LIMIT 1", (key_id, KEY_ADDED, members)
+            ).fetchone()
+        except sqlite3.Error:
+            return None
+        if row is None or not isinstance(row[0], bytes) or len(row[0]) != 96:
+            return None
+        return int.from_bytes(row[0][:32], "big"), int.from_bytes(row[0][32:64], "big")
+
+    def state_before(self, number: int) -> bytes:
+        """The state root of the nearest readable block below `number`: what that block's own walk went through."""
+        try:
+            rows = self._db.execute("SELECT header FROM block WHERE number < ? ORDER BY number DESC", (number,))
+            for (header,) in rows:
+                with suppress(OriginSealError, TypeError):
+                    return parse_header(header, "block").state_root
+        except sqlite3.Error:
+            pass  # reported with the blocks themselves
+        return EMPTY_ROOT
 
     def code(self, code_hash: bytes) -> bytes | None:
         """The code with this hash."""
-        return self._node(code_hash)
+        return self.node(code_hash)
 
-    def _node(self, key: bytes) -> bytes | None:
+    def node(self, key: bytes) -> bytes | None:
         try:
             row = self._db.execute("SELECT value FROM node WHERE hash=?", (key,)).fetchone()
         except sqlite3.Error:
@@ -95,18 +121,20 @@ class ChainFile:
 
     # ------------------------------------------------------------------------------------------------ as a file
 
-    def check(self, findings: Findings, chain_id: int) -> None:
-        """The file as a whole: structure, schema, settings, nodes. Blocks and their index rows come with the walk."""
+    def check_structure(self, findings: Findings) -> None:
+        """What SQLite itself finds wrong with the file."""
         with _noted(findings, "chain.sqlite"):
             answers = [row[0] for row in self._db.execute(f"PRAGMA integrity_check({MAX_DEFECTS})")]
             for answer in answers if answers != ["ok"] else []:
                 findings.add("file.damaged", "chain.sqlite", str(answer))
+
+    def check_settings(self, findings: Findings, chain_id: int) -> None:
+        """Schema and settings. Blocks and their index rows come with the walk, nodes with `check_nodes`."""
         with _noted(findings, "chain.sqlite"):
             for kind, name in _schema(self._db) ^ _expected_schema():
                 findings.add("file.schema", f"chain.sqlite {kind} {name}")
         with _noted(findings, "chain.sqlite meta"):
             self._check_meta(findings, chain_id)
-        self._check_nodes(findings)
 
     def _check_meta(self, findings: Findings, chain_id: int) -> None:
         rows = dict(self._db.execute("SELECT name, value FROM meta").fetchall())
@@ -133,41 +161,60 @@ class ChainFile:
 
     def _balances(self, root: bytes) -> dict[bytes, int]:
         found = {}
-        for key, value in leaves(root, self._node):
+        for key, value in leaves(root, self.node):
             _, balance, _, _ = decode_list(value, "account", 4)
             found[key] = as_int(balance, "balance")
         return found
 
-    def _check_nodes(self, findings: Findings) -> None:
-        walker = Walker(self._node, lambda key, what: findings.add("chain.node-missing", f"node {key.hex()}", what))
-        with _noted(findings, "chain.sqlite block"):
-            for number, header in self._db.execute("SELECT number, header FROM block ORDER BY number"):
-                try:
-                    walker.visit_state(parse_header(header, f"block {number}").state_root)
-                except (OriginSealError, TypeError):
-                    continue  # the walk over the blocks reports this one
+    def check_nodes(self, findings: Findings, prefix: int, reached: Container[bytes]) -> None:
+        """Nodes whose hash begins with the byte `prefix`: each has its hash and is one of `reached`."""
         stored = 0
+        bounds = (bytes((prefix,)), bytes((prefix + 1,))) if prefix < 255 else (b"\xff",)
+        query = "SELECT hash, value FROM node WHERE hash >= ? AND hash < ?"
+        if prefix == 255:
+            query = "SELECT hash, value FROM node WHERE hash >= ?"
         with _noted(findings, "chain.sqlite node"):
-            for key, value in self._db.execute("SELECT hash, value FROM node"):
+            for key, value in self._db.execute(query, bounds):
                 stored += 1
                 where = f"node {key.hex() if isinstance(key, bytes) else key!r}"
                 if not isinstance(key, bytes) or not isinstance(value, bytes) or keccak256(value) != key:
                     findings.add("chain.node-altered", where)
-                elif key not in walker.reached:
+                elif key not in reached:
                     findings.add("chain.node-unknown", where)
         findings.count("state nodes", stored)
 
-    def check_index(self, raw: RawBlock, hashes: list[bytes], findings: Findings) -> None:
+    def check_odd_nodes(self, findings: Findings) -> None:
+        """Rows whose key lies in no prefix: it is empty, or no bytes at all (SQLite orders bytes last)."""
+        with _noted(findings, "chain.sqlite node"):
+            for (key,) in self._db.execute("SELECT hash FROM node WHERE hash < x'00'"):
+                findings.add("chain.node-altered", f"node {key.hex() if isinstance(key, bytes) else key!r}")
+
+    def later_nodes(self) -> set[bytes]:
+        """Nodes of blocks beyond the audit's head, which a server has added since."""
+        growth = Growth(self.node, lambda key, what: None)
+        root = self.state_before(self.head + 1)
+        for number in range(self.head + 1, self.newest + 1):
+            raw = self.block(number, Findings(""))
+            with suppress(OriginSealError):
+                if raw is not None:
+                    state_root = parse_header(raw.header, "block").state_root
+                    growth.visit_state(state_root, root)
+                    root = state_root
+        return growth.reached
+
+    def check_index(
+        self, raw: RawBlock, hashes: list[bytes], receipts: list[TransactionReceipt], findings: Findings
+    ) -> None:
         """The index rows of one block against what its transactions and receipts say."""
         where = f"block {raw.number}"
         with _noted(findings, where):
             rows = self._db.execute("SELECT hash,block,position FROM tx WHERE block=? ORDER BY position", (raw.number,))
             if rows.fetchall() != [(h, raw.number, at) for at, h in enumerate(hashes)]:
                 findings.add("chain.index", where, "table tx")
-        try:
-            expected = _log_rows(raw)
-        except Malformed:
-            return  # reported with the receipts root
+        expected: list[tuple[Any, ...]] = []
+        for position, receipt in enumerate(receipts):
+            for log in receipt.logs:
+                expected.append((raw.number, len(expected), position, log.address, *_four(log), log.data))
         with _noted(findings, where):
             query = "SELECT block,idx,position,address,t0,t1,t2,t3,data FROM log WHERE block=? ORDER BY idx"
             if self._db.execute(query, (raw.number,)).fetchall() != expected:
@@ -196,14 +243,6 @@ def _noted(findings: Findings, where: str) -> Iterator[None]:
 
 def _byte_strings(raw: bytes, field: str) -> tuple[bytes, ...]:
     return tuple(as_bytes(item, field) for item in as_list(decode(raw, field), field))
-
-
-def _log_rows(raw: RawBlock) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    for position, encoded in enumerate(raw.receipts):
-        for log in parse_receipt(encoded).logs:
-            rows.append((raw.number, len(rows), position, log.address, *_four(log), log.data))
-    return rows
 
 
 def _four(log: Log) -> tuple[bytes | None, ...]:

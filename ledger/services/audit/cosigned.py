@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Protocol
 
 from sqlalchemy import inspect, select
 
@@ -15,7 +15,11 @@ from ledger.vault.engine import lenient_text
 from ledger.vault.reader import VaultReader
 from ledger.vault.tables import cosignatures
 
-Headers = Mapping[int, tuple[bytes, bytes, int]]  # height: block hash, state root, time
+
+class Headers(Protocol):
+    """(block hash, state root, time) by height."""
+
+    def get(self, height: int, /) -> tuple[bytes, bytes, int] | None: ...
 
 
 def check_cosignatures(vault: VaultReader, anchors: Anchors, headers: Headers, head: int, findings: Findings) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 FORMAT = "originseal-audit/v1"
+Found = tuple[str, str, str, dict[str, Any]]  # kind, where, detail, evidence
 MAX_FINDINGS = 2000  # kept one by one; the rest are counted, so that a ruined store does not fill the memory
 
 # id: (severity, Chinese, English). critical: the ledger's promises are broken; error: a store is not what it should
@@ -78,6 +79,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "index.row": ("error", "读模型与链和原文不符", "the read model is not what chain and payloads say"),
     "config.file": ("error", "配置或信任锚文件不正确", "the configuration or anchors file is wrong"),
     "audit.incomplete": ("error", "此部分未能审计", "this part could not be audited"),
+    "audit.base": ("error", "先前审计的结果不能作为起点", "the earlier audit cannot be built on"),
 }
 
 
@@ -128,6 +130,18 @@ class Findings:
             reproduce = f"{self._command} --json | jq '.findings[] | select(.where == \"{where}\")'"
             self.found.append(Finding(kind, severity, where, zh, en, detail, _plain(evidence), reproduce))
 
+    def merge(self, found: Iterable[Found], unlisted: Mapping[str, int], coverage: Mapping[str, int]) -> None:
+        """Take over what another collection noted, in its order; `unlisted` were counted there and not kept."""
+        for kind, where, detail, evidence in found:
+            self.add(kind, where, detail, **evidence)
+        self.by_kind.update(unlisted)
+        self.coverage.update(coverage)
+
+    def facts(self) -> tuple[list[Found], Counter[str], Counter[str]]:
+        """What `merge` takes: findings, how many of each kind were not kept, coverage."""
+        found = [(each.id, each.where, each.detail, each.evidence) for each in self.found]
+        return found, self.by_kind - Counter(each.id for each in self.found), self.coverage
+
     def count(self, what: str, n: int = 1) -> None:
         """Add to the coverage."""
         self.coverage[what] += n
@@ -147,6 +161,12 @@ class AuditReport:
     by_kind: Mapping[str, int]
     coverage: Mapping[str, int]
     notes: tuple[str, ...] = field(default=())
+    mode: str = "full"  # full, incremental or sample
+    first: int = 0  # the first block that was audited
+    role: str = "operator"  # whose folder: operator or replica
+    statement: Mapping[str, str] = field(default_factory=dict)  # zh, en: what was covered and what was not
+    base: Mapping[str, Any] | None = None  # what an incremental audit builds on
+    sample: Mapping[str, Any] | None = None  # how much a sample covers
 
     @property
     def sound(self) -> bool:
@@ -168,6 +188,12 @@ class AuditReport:
             "findingsByKind": dict(self.by_kind),
             "coverage": dict(self.coverage),
             "notes": list(self.notes),
+            "mode": self.mode,
+            "from": self.first,
+            "role": self.role,
+            "statement": dict(self.statement),
+            **({} if self.base is None else {"base": dict(self.base)}),
+            **({} if self.sample is None else {"sample": dict(self.sample)}),
         }
 
 
@@ -178,6 +204,8 @@ def render_text(report: AuditReport, limit: int = 50) -> str:
         f"源印审计报告 OriginSeal audit  {when}",
         f"链 chain {report.chain_id} {report.genesis}",
         f"高度 height {report.head} · 记录 records {report.records} · {report.seconds:.1f} s",
+        "",
+        *(text for text in (report.statement.get("zh"), report.statement.get("en")) if text),
         "",
         "已检查 checked:",
         *(f"  {count:>9}  {what}" for what, count in sorted(report.coverage.items())),

@@ -1,255 +1,171 @@
-"""The walk from genesis: every block checked against its header and its parent, every submission carried out again.
+"""The part of the walk that needs what came before: every submission carried out again, in the order of the chain.
 
-For each block
-  1 the header's hash, number, parent, time and ommers; 2 the transaction root and 3 the receipt root, from raw bytes;
-  4 for each accepted call of Submissions: its calldata decodes, 5 the shadow of the contracts accepts it too,
-  6 the receipt's events are exactly the ones it causes, 7 the author's SM2 signature verifies.
-At the head: 8 the contracts' code is this release's and 9 their storage is exactly the shadow's.
-
-SM2 is nine tenths of the work and runs in a pool of threads (OpenSSL releases the GIL) beside the hashing.
+Takes what workers say of one range of blocks after the other. For each accepted submission: 1 the shadow of the
+contracts accepts it too, 2 the receipt's events are exactly the ones it causes, 3 the key that its signature was
+verified with is the one registered. At the head: 4 the contracts' code is this release's and 5 their storage is exactly
+the shadow's, compared slot by slot in the order of the trie.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 
-import contracts
-from ledger.chain.contracts import ORDER, Deployment
-from ledger.crypto.sm2 import PublicKey
+from ledger.chain.contracts import Deployment
 from ledger.domain import action as act
-from ledger.domain.abi import Reader
-from ledger.errors import Malformed, SignatureRejected
-from ledger.proof.header import EMPTY_OMMERS, Header, parse_header
-from ledger.proof.transaction import STATUS_SUCCESS, TransactionReceipt, parse_receipt, parse_transaction
-from ledger.proof.trie_build import ordered_root
-from ledger.services.audit.chainfile import ChainFile
+from ledger.errors import OriginSealError
+from ledger.services.audit.blocks import verifies
 from ledger.services.audit.findings import Findings
-from ledger.services.audit.shadow import Shadow
+from ledger.services.audit.scratch import Scratch
+from ledger.services.audit.shadow_state import KeptShadow
 from ledger.services.audit.shadow_types import Emitted, Violation
-from ledger.services.audit.sources import RawBlock, Source, hashed
+from ledger.services.audit.sources import Source, hashed
+from ledger.services.audit.spans import Accepted, Creation, Logs, Seen, Span
 
-PENDING_SIGNATURES = 512  # under way at once: bounds memory, keeps all threads busy
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """One submission that the chain accepted. `time` is its block's, in Unix seconds."""
-
-    submission_id: bytes
-    member_id: bytes
-    call: act.SubmitCall
-    block: int
-    block_hash: bytes
-    time: int
-    index: int
-    transaction_hash: bytes
-
-    @property
-    def name(self) -> str:
-        """How findings call it."""
-        return f"submission keccak256:{self.submission_id.hex()}"
+__all__ = ["Accepted", "History"]
 
 
 class History:
-    """One walk over `source`. Use `walk` to the end, then `check_state`."""
+    """One walk. Use `follow` for each range in order, then `check_state`; `save` makes a point to go on from."""
 
-    def __init__(
-        self, source: Source, deployment: Deployment, findings: Findings, pool: Executor, file: ChainFile | None
-    ) -> None:
-        self._source = source
-        self._file = file
+    def __init__(self, deployment: Deployment, findings: Findings, scratch: Scratch) -> None:
         self._findings = findings
-        self._pool = pool
         self._deployment = deployment
+        self._scratch = scratch
         self._names = {c.address: c.name for c in deployment.contracts}
-        self._door = deployment.address("Submissions")
-        self._domain = act.domain(deployment.chain_id, self._door)
-        self.shadow = Shadow(self._domain)
-        self.founders: list[tuple[bytes, int, int, int]] = []  # member id, zone, x, y of the genesis authorities
-        self.first_blocks: set[int] = set()  # in which the first contract of a deployment was created
-        self.headers: dict[int, tuple[bytes, bytes, int]] = {}  # height: hash, state root, time
-        self._signatures: deque[tuple[str, Future[bool]]] = deque()
-        self._last: Header | None = None
+        self._domain = act.domain(deployment.chain_id, deployment.address("Submissions"))
+        self._kept = KeptShadow(scratch.db, self._domain)
+        self.shadow = self._kept.shadow
 
-    # ------------------------------------------------------------------------------------------------ blocks
+    @property
+    def founders(self) -> list[tuple[bytes, int]]:
+        """Member id and zone of the genesis authorities."""
+        return [(bytes.fromhex(member), zone) for member, zone in self._scratch.get("founders", [])]
 
-    def walk(self) -> Iterator[tuple[int, list[Accepted]]]:
-        """Each block's number with the submissions that it accepted."""
-        transactions = logs = blocks = 0
-        for number in range(self._source.head + 1):
-            raw = self._source.block(number, self._findings)
-            accepted: list[Accepted] = []
-            if raw is not None:
-                blocks += 1
-                header = self._header(raw)
-                if header is not None:
-                    accepted, n_logs = self._block(raw, header)
-                    transactions += len(raw.transactions)
-                    logs += n_logs
-            else:
-                self._last = None
-            self._settle(PENDING_SIGNATURES)
-            yield number, accepted
-        self._settle(0)
-        if self._file is not None:
-            self._file.check_totals(blocks, transactions, logs, self._findings)
-        for what, n in (("blocks", blocks), ("transactions", transactions)):
-            self._findings.count(what, n)
+    @property
+    def first_blocks(self) -> list[int]:
+        """The blocks in which the first contract of a deployment was created."""
+        return [int(number) for number in self._scratch.get("first blocks", [])]
 
-    def _header(self, raw: RawBlock) -> Header | None:
-        where, add = f"block {raw.number}", self._findings.add
-        try:
-            header = parse_header(raw.header, where)
-        except Malformed as error:
-            add("chain.block-malformed", where, error.message)
-            self._last = None
-            return None
-        before, self._last = self._last, header
-        if header.number != raw.number or header.ommers_hash != EMPTY_OMMERS:
-            add("chain.block-header", where, "another number, or ommers")
-        if raw.number == 0:
-            if header.hash != self._deployment.genesis or header.parent_hash != bytes(32):
-                add("chain.other", where, "another genesis block", found=header.hash, expected=self._deployment.genesis)
-        elif before is not None:
-            if header.parent_hash != before.hash:
-                add("chain.block-link", where, found=header.parent_hash, expected=before.hash)
-            if header.time < before.time:
-                add("chain.block-header", where, "its time is before its parent's")
-        self.headers[raw.number] = header.hash, header.state_root, header.time
-        return header
+    def follow(self, span: Span) -> None:
+        """Carry out the submissions of the next range."""
+        self._findings.merge(span.findings, span.unlisted, span.coverage)
+        self._scratch.add_headers(span.headers)
+        self._scratch.add_reached(span.first, span.nodes)
+        if span.first_blocks:
+            self._scratch.put("first blocks", self.first_blocks + span.first_blocks)
+        rows = []
+        for step in span.steps:
+            if isinstance(step, Creation):
+                self._creation(step)
+                continue
+            self._submission(step)
+            self._kept.trim()
+            a = step.accepted
+            place = (a.block, a.block_hash, a.time, a.index, a.transaction_hash)
+            rows.append((a.submission_id, *place, step.checked.verdict))
+        self._scratch.add_accepted(rows)
 
-    def _block(self, raw: RawBlock, header: Header) -> tuple[list[Accepted], int]:
-        where, add = f"block {raw.number}", self._findings.add
-        if ordered_root(raw.transactions) != header.transactions_root:
-            add("chain.transactions-root", where)
-        if ordered_root(raw.receipts) != header.receipts_root:
-            add("chain.receipts-root", where)
-        try:
-            sent = [parse_transaction(each, where) for each in raw.transactions]
-            got = [parse_receipt(each, where) for each in raw.receipts]
-        except Malformed as error:
-            add("chain.block-malformed", where, error.message)
-            return [], 0
-        if len(sent) != len(got) or (got and got[-1].cumulative_gas != header.gas_used):
-            add("chain.block-header", where, "receipts do not fit the transactions or the gas used")
-        if self._file is not None:
-            self._file.check_index(raw, [transaction.hash for transaction in sent], self._findings)
-        accepted = []
-        for index, (transaction, receipt) in enumerate(zip(sent, got, strict=False)):
-            if receipt.status != STATUS_SUCCESS:
-                self._findings.count("refused transactions")
-            elif transaction.to == self._door:
-                found = self._submission(raw, header, index, transaction.hash, transaction.data, receipt)
-                accepted += [found] if found is not None else []
-            elif transaction.to is None:
-                if transaction.data.startswith(contracts.artifact(ORDER[0]).bytecode):
-                    self.first_blocks.add(raw.number)
-                self._creation(header, transaction.data, receipt, f"{where} transaction {index}")
-            else:
-                self._findings.count("other transactions")
-        return accepted, sum(len(receipt.logs) for receipt in got)
+    def save(self) -> None:
+        """Write everything into the work file."""
+        self._kept.flush()
+        self._scratch.commit()
 
-    def _creation(self, header: Header, data: bytes, receipt: TransactionReceipt, where: str) -> None:
-        """Members names its genesis authorities when it is created; the other contracts start empty."""
-        code = contracts.artifact("Members").bytecode
-        if not data.startswith(code) or not any(log.address in self._names for log in receipt.logs):
+    def _creation(self, step: Creation) -> None:
+        if step.problem:
+            self._findings.add("submission.rule", step.where, step.problem)
             return
+        authorities = list(step.authorities)
+        self._scratch.put("founders", [(member.hex(), zone) for member, zone, _, _ in authorities])
         try:
-            authorities = _genesis_authorities(data[len(code) :])
-            self.founders = authorities
-            self._compare(self.shadow.found(authorities, header.time), receipt, where)
-        except (Malformed, Violation) as error:
-            self._findings.add("submission.rule", where, str(error))
+            self._compare(self.shadow.found(authorities, step.time), step.logs, step.where)
+        except Violation as error:
+            self._findings.add("submission.rule", step.where, str(error))
 
-    # ------------------------------------------------------------------------------------------------ submissions
-
-    def _submission(
-        self, raw: RawBlock, header: Header, index: int, tx_hash: bytes, data: bytes, receipt: TransactionReceipt
-    ) -> Accepted | None:
-        where = f"block {raw.number} transaction {index}"
-        try:
-            call = act.decode_submit_calldata(data)
-            nonce = act.Meta.decode(call.meta).nonce
-        except Malformed as error:
-            self._findings.add("submission.malformed", where, error.message)
-            return None
-        identity = act.submission_id(call.key_id, nonce, call.action.digest)
-        name = f"submission keccak256:{identity.hex()}"
+    def _submission(self, seen: Seen) -> None:
+        accepted, call = seen.accepted, seen.accepted.call
         self._findings.count("submissions")
-        member_id, public = bytes(32), None
+        public = None
         try:
-            applied = self.shadow.apply(call, header.time)
-            member_id, public = applied.member_id, applied.key
-            self._compare(list(applied.events), receipt, name)
+            applied = self.shadow.apply(call, accepted.time, seen.digest)
+            public = applied.key
+            self._compare(list(applied.events), seen.logs, accepted.name)
         except Violation as violation:
-            self._findings.add("submission.rule", name, str(violation), block=raw.number)
+            self._findings.add("submission.rule", accepted.name, str(violation), block=accepted.block)
             known = self.shadow.people.keys.get(call.key_id)
-            if known is not None:
-                member_id, public = known.member_id, known.public
-        if public is not None:
-            message = act.message(self._domain, call.action.digest, call.meta)
-            self._signatures.append((name, self._pool.submit(_verifies, public, message, call.signature)))
-        return Accepted(identity, member_id, call, raw.number, header.hash, header.time, index, tx_hash)
+            public = None if known is None else known.public
+        if public is None:
+            return
+        self._findings.count("signatures")
+        verified = seen.verified
+        if verified is None:  # the chain file's events did not give the key: the shadow knows it
+            verified = verifies(public, act.message(self._domain, seen.digest, call.meta), call.signature)
+        if not verified:
+            self._findings.add("submission.signature", accepted.name)
 
-    def _compare(self, expected: list[Emitted], receipt: TransactionReceipt, where: str) -> None:
-        said = [Emitted(self._names.get(log.address, "?"), log.topics, log.data) for log in receipt.logs]
+    def _compare(self, expected: list[Emitted], logs: Logs, where: str) -> None:
+        said = [Emitted(self._names.get(address, "?"), topics, data) for address, topics, data in logs]
         if said != expected:
             at = next((i for i, pair in enumerate(zip(said, expected, strict=False)) if pair[0] != pair[1]), len(said))
             self._findings.add("submission.events", where, f"event {at} of {len(said)}, {len(expected)} expected")
 
-    def _settle(self, leave: int) -> None:
-        """Take the answers of signatures until at most `leave` are under way."""
-        while len(self._signatures) > leave:
-            name, answer = self._signatures.popleft()
-            self._findings.count("signatures")
-            if not answer.result():
-                self._findings.add("submission.signature", name)
-
     # ------------------------------------------------------------------------------------------------ state
 
-    def check_state(self) -> None:
+    def check_state(self, source: Source, head: int) -> None:
         """The contracts at the head: code and every storage slot."""
-        if self._source.head not in self.headers:
-            self._findings.add("audit.incomplete", f"block {self._source.head}", "the head cannot be read")
+        header = self._scratch.header(head)
+        if header is None:
+            self._findings.add("audit.incomplete", f"block {head}", "the head cannot be read")
             return
-        _, root, _ = self.headers[self._source.head]
-        expected: dict[str, dict[int, tuple[int, str]]] = {c.name: {} for c in self._deployment.contracts}
-        for contract, slot, value, label in self.shadow.slots():
-            expected[contract][slot] = value, label
+        self._expect()
         for deployed in self._deployment.contracts:
-            wanted = expected[deployed.name]
-            state = self._source.contract(deployed.address, root, list(wanted), self._findings)
+            slots = self._scratch.db.cursor().execute(
+                "SELECT key, slot FROM expected WHERE contract=? ORDER BY key", (deployed.name,)
+            )
+            state = source.contract(deployed.address, header[1], slots, self._findings)
             if state is None:
                 continue
             if state.code_hash != deployed.code_hash:
                 self._findings.add("chain.code", f"contract {deployed.name}", found=state.code_hash)
-            labels = {hashed(slot): (value, label) for slot, (value, label) in wanted.items()}
-            for key, (value, label) in labels.items():
-                if state.storage.get(key, 0) != value:
-                    found = f"{state.storage.get(key, 0):#x}"
-                    self._findings.add("state.value", f"{deployed.name}: {label}", found=found, expected=f"{value:#x}")
-            for key in state.storage.keys() - labels.keys():
-                self._findings.add("state.unknown", f"{deployed.name}: slot hash {key.hex()}")
-            self._findings.count("storage slots", len(state.storage))
+            try:
+                self._slots(deployed.name, state.storage)
+            except OriginSealError as error:
+                self._findings.add("state.value", f"contract 0x{deployed.address.hex()}", error.message)
+        self._scratch.db.execute("DELETE FROM expected")
 
+    def _expect(self) -> None:
+        """Every slot that the history gives, in the order in which a trie holds them."""
+        self._kept.flush()
+        self._scratch.db.execute("DELETE FROM expected")
+        self._scratch.db.executemany(
+            "INSERT INTO expected VALUES (?,?,?,?,?)",
+            (
+                (contract, hashed(slot), slot.to_bytes(32, "big"), value.to_bytes(32, "big"), label)
+                for contract, slot, value, label in self.shadow.slots()
+            ),
+        )
 
-def _verifies(public: PublicKey, message: bytes, signature: bytes) -> bool:
-    try:
-        public.verify(message, signature)
-    except SignatureRejected:
-        return False
-    return True
+    def _slots(self, contract: str, storage: Iterator[tuple[bytes, int]]) -> None:
+        wanted = self._scratch.db.cursor().execute(
+            "SELECT key, value, label FROM expected WHERE contract=? ORDER BY key", (contract,)
+        )
+        add, count = self._findings.add, 0
+        row = wanted.fetchone()
+        for key, value in storage:
+            count += 1
+            while row is not None and row[0] < key:
+                self._differs(contract, row[2], 0, row[1])
+                row = wanted.fetchone()
+            if row is None or row[0] != key:
+                add("state.unknown", f"{contract}: slot hash {key.hex()}")
+                continue
+            if value != int.from_bytes(row[1], "big"):
+                self._differs(contract, row[2], value, row[1])
+            row = wanted.fetchone()
+        while row is not None:
+            self._differs(contract, row[2], 0, row[1])
+            row = wanted.fetchone()
+        self._findings.count("storage slots", count)
 
-
-def _genesis_authorities(arguments: bytes) -> list[tuple[bytes, int, int, int]]:
-    """The last argument of Members' constructor: (bytes32 memberId, uint8 zone, uint256 x, uint256 y)[]."""
-    reader = Reader(arguments, "constructor")
-    reader.word()
-    reader.word()
-    reader.expect(96, "offset of the authorities")
-    found = [(reader.word(), reader.uint(8), reader.uint(), reader.uint()) for _ in range(reader.count(4))]
-    reader.finish()
-    return found
+    def _differs(self, contract: str, label: str, found: int, expected: bytes) -> None:
+        value = int.from_bytes(expected, "big")
+        self._findings.add("state.value", f"{contract}: {label}", found=f"{found:#x}", expected=f"{value:#x}")

@@ -6,64 +6,61 @@ turned down (rule C1) is repeated without that rule. Does not judge documents th
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ledger.crypto.digest import sm3_text
 from ledger.documents.ceb import BusinessNode, node_from_payload
 from ledger.documents.matching import MatchResult, Register, current_policy, match
-from ledger.documents.statement import Record
 from ledger.domain import action as act
 from ledger.errors import OriginSealError
 from ledger.services.audit.findings import Findings
-from ledger.services.audit.history import Accepted
+from ledger.services.audit.spans import Checked
 from ledger.vault.reader import VaultReader
+from ledger.vault.sealing import Sealer
 
 RECORD_MATCH = 17
 CONTRACT_RULE = "C1"  # added by ledger.services.trades when the contract refused the goods
-Key = tuple[str, str]  # ebcCode and orderNo, or logisticsCode and logisticsNo
+ORDER, RECEIPT, WAYBILL, LINK = "ceb.303", "ceb.403", "ceb.505", "trade.link"
+
+
+def noted(sealer: Sealer, kind: str, digest: bytes, payload: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+    """(tag, digest) if a match may ask for this document by the number it names. Tags are keyed: no number is kept."""
+    head = payload if kind == LINK else payload.get("head")
+    if not isinstance(head, Mapping):
+        return
+    if kind in (LINK, RECEIPT, ORDER):
+        yield _tag(sealer, kind, head.get("ebcCode"), head.get("orderNo")), digest
+    elif kind == WAYBILL:
+        yield _tag(sealer, kind, head.get("logisticsCode"), head.get("logisticsNo")), digest
+
+
+def _tag(sealer: Sealer, kind: str, code: object, number: object) -> bytes:
+    return sealer.mac("audit", kind, str(code), str(number))
 
 
 class Matches:
-    """Remembers which receipts and links name which order, and repeats each match when it comes."""
+    """Remembers in `db` which documents name which number, and repeats each match when it comes."""
 
-    def __init__(self, vault: VaultReader, findings: Findings) -> None:
+    def __init__(self, vault: VaultReader, findings: Findings, db: sqlite3.Connection) -> None:
         self._vault = vault
         self._findings = findings
-        self._receipts: dict[Key, list[bytes]] = {}
-        self._links: dict[Key, list[bytes]] = {}
-        self._orders: Counter[Key] = Counter()
-        self._waybills: Counter[Key] = Counter()
+        self._db = db
 
-    def follow(self, accepted: Accepted, records: list[Record]) -> None:
-        """Take note of these records and repeat the matches among them."""
-        results = {record.digest: record for record in records if record.kind == "trade.match"}
-        for operation in accepted.call.action.operations:
-            if operation.kind != RECORD_MATCH:
-                continue
-            try:
-                op = act.decode_operation(operation)
-            except OriginSealError:
-                continue  # the shadow has reported it
-            if isinstance(op, act.RecordMatch) and op.result_digest in results:
-                self._repeat(op, results[op.result_digest].payload)
-        for record in records:
-            self._note(record)
+    def follow(self, checked: Checked) -> None:
+        """Repeat the matches of the next submission and take note of its documents."""
+        for each in checked.matches:
+            op = act.decode_operation(act.Operation(RECORD_MATCH, each.operation))
+            assert isinstance(op, act.RecordMatch)
+            self._repeat(op, each.payload)
+        for tag, digest in checked.notes:
+            self._db.execute("INSERT INTO note SELECT ?1, count(*), ?2 FROM note WHERE tag = ?1", (tag, digest))
 
-    def _note(self, record: Record) -> None:
-        head = record.payload if record.kind == "trade.link" else record.payload.get("head")
-        if not isinstance(head, Mapping):
-            return
-        order = str(head.get("ebcCode")), str(head.get("orderNo"))
-        if record.kind == "trade.link":
-            self._links.setdefault(order, []).append(record.digest)
-        elif record.kind == "ceb.403":
-            self._receipts.setdefault(order, []).append(record.digest)
-        elif record.kind == "ceb.303":
-            self._orders[order] += 1
-        elif record.kind == "ceb.505":
-            self._waybills[str(head.get("logisticsCode")), str(head.get("logisticsNo"))] += 1
+    def _named(self, kind: str, code: object, number: object) -> list[bytes]:
+        """Digests of the documents of this kind under this number, in the order of the chain."""
+        tag = _tag(self._vault.sealer, kind, code, number)
+        return [row[0] for row in self._db.execute("SELECT digest FROM note WHERE tag=? ORDER BY ordinal", (tag,))]
 
     def _repeat(self, op: act.RecordMatch, payload: Mapping[str, Any]) -> None:
         where = f"trade {sm3_text(op.trade_id)}"
@@ -91,13 +88,13 @@ class Matches:
         order, _, waybill, inventory = (self._node(digest) for digest in op.documents)
         link = None
         if "lines" in payload and inventory is not None:
-            links = self._links.get(self._order_of(inventory), [])
+            links = self._named(LINK, *_order_of(inventory))
             link = dict(self._vault.record(links[-1], with_evidence=False).payload) if links else None
         nodes = [node for node in map(self._node, receipts) if node is not None]
         # Rules R1 and R2: each number names one document only, as far as the chain had come.
         register = Register(
-            order is None or self._orders[self._order_of(order)] <= 1,
-            waybill is None or self._waybills[waybill.head.get("logisticsCode", ""), _number(waybill)] <= 1,
+            order is None or len(self._named(ORDER, *_order_of(order))) <= 1,
+            waybill is None or len(self._named(WAYBILL, waybill.head.get("logisticsCode", ""), _number(waybill))) <= 1,
         )
         return match(order, nodes, waybill, inventory, current_policy(), link=link, register=register)
 
@@ -105,18 +102,18 @@ class Matches:
         """All receipts of the order sealed before, or (when more arrived meanwhile) only the one that is named."""
         named = [op.documents[1]] if any(op.documents[1]) else []
         inventory = self._node(op.documents[3])
-        known = self._receipts.get(self._order_of(inventory), []) if inventory is not None else []
+        known = self._named(RECEIPT, *_order_of(inventory)) if inventory is not None else []
         return [known, named] if known != named else [named]
-
-    @staticmethod
-    def _order_of(node: BusinessNode) -> Key:
-        return node.head.get("ebcCode", ""), node.head.get("orderNo", "")
 
     def _node(self, digest: bytes) -> BusinessNode | None:
         if not any(digest):
             return None
         record = self._vault.record(digest, with_evidence=False)
         return node_from_payload(record.kind, record.payload)
+
+
+def _order_of(node: BusinessNode) -> tuple[str, str]:
+    return node.head.get("ebcCode", ""), node.head.get("orderNo", "")
 
 
 def _outcome(rule: Mapping[str, Any]) -> tuple[Any, ...]:

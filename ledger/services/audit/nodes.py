@@ -1,4 +1,4 @@
-"""Walks state tries in a store of nodes: everything a root reaches, each node once, and the leaves below one root.
+"""Walks state tries in a store of nodes: what each block adds to the state, and the leaves below one root.
 
 Nodes are keyed by their Keccak hash. Missing and malformed nodes are reported to the caller, who goes on. Standard:
 Ethereum Yellow Paper, appendix D.
@@ -14,6 +14,7 @@ from ledger.proof.rlp import as_bytes, decode_list
 from ledger.proof.trie import (
     EMPTY_CODE,
     EMPTY_ROOT,
+    Account,
     Value,
     check_reference,
     descend,
@@ -27,69 +28,123 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[bytes], bytes | None]
 Report = Callable[[bytes, str], None]  # (hash, what is wrong)
+MAX_DECODED = 512  # nodes kept decoded: the upper part of every trie comes again with the next block
 
 
-class Walker:
-    """Visits what state roots reach. `reached` grows to every node and code hash that belongs to some state."""
+class Growth:
+    """What is reached from a state's root and not from the one before it, by walking both beside each other.
+
+    Whatever both share is left out, so that one block costs what it changed and blocks can be walked in any order: the
+    union over all blocks, the first against the empty trie, is everything that belongs to some state.
+    """
 
     def __init__(self, fetch: Fetch, report: Report) -> None:
         self._fetch = fetch
         self._report = report
+        self._decoded: dict[bytes, list[Item]] = {}
         self.reached: set[bytes] = set()
 
-    def visit_state(self, root: bytes) -> None:
-        """The state trie of a block, and the storage and code of each account in it."""
-        for value in self._visit(root):
+    def visit_state(self, root: bytes, before: bytes) -> None:
+        """The state trie of a block, and the storage and code of each account that changed in it."""
+        for path, value, old in self._grow(root, before):
             try:
                 account = parse_account(value)
             except Malformed as error:
                 self._report(root, f"an account cannot be parsed: {error.message}")
                 continue
-            if account.code_hash != EMPTY_CODE and account.code_hash not in self.reached:
+            known = self._earlier(before, path, old)
+            if account.code_hash != EMPTY_CODE and (known is None or known.code_hash != account.code_hash):
                 self.reached.add(account.code_hash)
                 if self._fetch(account.code_hash) is None:
                     self._report(account.code_hash, "contract code is missing")
-            for _ in self._visit(account.storage_root):
+            for _ in self._grow(account.storage_root, EMPTY_ROOT if known is None else known.storage_root):
                 pass
 
-    def _visit(self, root: bytes) -> Iterator[bytes]:
-        """The values of leaves under `root` that were not visited before."""
-        stack: list[Item] = [] if root == EMPTY_ROOT else [root]
+    def _earlier(self, before: bytes, path: bytes, old: bytes | None) -> Account | None:
+        """The account as it was, when it was there and can be read."""
+        try:
+            if old is None and len(path) == 64:
+                old = lookup(before, _key(path), self._fetch)
+            return None if old is None else parse_account(old)
+        except Malformed:
+            return None  # reported with the block that made it
+
+    def _grow(self, root: bytes, before: bytes) -> Iterator[tuple[bytes, bytes, bytes | None]]:
+        """(path, value, value before at the same node) of leaves that are in new nodes."""
+        if root in (EMPTY_ROOT, before):
+            return
+        shared: set[bytes] = set()  # references of nodes below `before` that were looked at
+        stack: list[tuple[Item, Item | None, bytes]] = [(root, None if before == EMPTY_ROOT else before, b"")]
         while stack:
-            reference = stack.pop()
+            reference, twin, path = stack.pop()
             if isinstance(reference, bytes):
-                if reference in self.reached:
+                if reference in shared or reference in self.reached:  # also ends a walk through altered nodes
                     continue
                 self.reached.add(reference)
-                raw = self._fetch(reference)
-                if raw is None:
-                    self._report(reference, "a state node is missing")
-                    continue
-                try:
-                    node = decode_list(raw, "node")
-                except Malformed as error:
-                    self._report(reference, error.message)
-                    continue
-            else:
-                node = reference
+            node = self._node(reference, report=True)
+            old = None if twin is None else self._node(twin, report=False)
+            if node is None:
+                continue
             try:
-                if len(node) == 17:
-                    stack.extend(check_reference(child, "node") for child in node[:16] if child != b"")
-                    continue
-                is_leaf, _ = leaf_or_extension(node, "node")
-                if is_leaf:
-                    yield as_bytes(node[1], "node")
-                else:
-                    stack.append(check_reference(node[1], "node"))
+                yield from self._step(node, old, path, stack, shared)
             except Malformed as error:
                 self._report(root, error.message)
 
+    def _step(
+        self, node: list[Item], old: list[Item] | None, path: bytes, stack: list[tuple[Item, Item | None, bytes]],
+        shared: set[bytes],
+    ) -> Iterator[tuple[bytes, bytes, bytes | None]]:  # fmt: skip
+        if len(node) == 17:
+            twins: list[Item] = old[:16] if old is not None and len(old) == 17 else [b""] * 16
+            if old is not None and len(old) != 17:
+                shared.update(item for item in old[1:] if isinstance(item, bytes) and len(item) == 32)
+            for nibble, (child, twin) in enumerate(zip(node[:16], twins, strict=True)):
+                if child not in (b"", twin):
+                    stack.append((check_reference(child, "node"), twin or None, path + bytes((nibble,))))
+            return
+        is_leaf, more = leaf_or_extension(node, "node")
+        same = old is not None and len(old) == 2 and old[0] == node[0]
+        if is_leaf:
+            before = old[1] if same and old is not None else None
+            yield path + more, as_bytes(node[1], "node"), before if isinstance(before, bytes) else None
+        elif same and old is not None:
+            if node[1] != old[1]:
+                stack.append((check_reference(node[1], "node"), check_reference(old[1], "node"), path + more))
+        else:
+            if old is not None:
+                shared.update(item for item in old if isinstance(item, bytes) and len(item) == 32)
+            stack.append((check_reference(node[1], "node"), None, path + more))
+
+    def _node(self, reference: Item, *, report: bool) -> list[Item] | None:
+        if not isinstance(reference, bytes):
+            return reference
+        known = self._decoded.get(reference)
+        if known is not None:
+            return known
+        raw = self._fetch(reference)
+        try:
+            if raw is None:
+                raise Malformed("a state node is missing", field="node")
+            node = decode_list(raw, "node")
+            if len(node) not in (2, 17):
+                raise Malformed("a node has 2 or 17 items", field="node")
+        except Malformed as error:
+            if report:
+                self._report(reference, error.message)
+            return None
+        if len(self._decoded) >= MAX_DECODED:
+            self._decoded.clear()
+        self._decoded[reference] = node
+        return node
+
 
 def leaves(root: bytes, fetch: Fetch) -> Iterator[tuple[bytes, bytes]]:
-    """(key, value) of every leaf under `root`, keys of 32 bytes. Raises Malformed where the trie is broken."""
+    """(key, value) of every leaf under `root` by ascending key of 32 bytes. Raises Malformed where it is broken."""
     stack: list[tuple[Item, bytes]] = [] if root == EMPTY_ROOT else [(root, b"")]
     while stack:
         reference, path = stack.pop()
+        if len(path) > 64:  # an altered node may lead back to itself
+            raise Malformed("the trie is deeper than its keys are long", field="node")
         if isinstance(reference, bytes):
             raw = fetch(reference)
             if raw is None:
@@ -98,7 +153,8 @@ def leaves(root: bytes, fetch: Fetch) -> Iterator[tuple[bytes, bytes]]:
         else:
             node = reference
         if len(node) == 17:
-            for nibble, child in enumerate(node[:16]):
+            for nibble in range(15, -1, -1):
+                child = node[nibble]
                 if child != b"":
                     stack.append((check_reference(child, "node"), path + bytes((nibble,))))
             continue
@@ -109,8 +165,7 @@ def leaves(root: bytes, fetch: Fetch) -> Iterator[tuple[bytes, bytes]]:
             continue
         if len(path) != 64:
             raise Malformed("a leaf does not lie 64 nibbles deep", field="node")
-        key = bytes(high << 4 | low for high, low in zip(path[::2], path[1::2], strict=True))
-        yield key, as_bytes(node[1], "node")
+        yield _key(path), as_bytes(node[1], "node")
 
 
 def lookup(root: bytes, key: bytes, fetch: Fetch) -> bytes | None:
@@ -127,3 +182,7 @@ def lookup(root: bytes, key: bytes, fetch: Fetch) -> bytes | None:
             reference = decode_list(raw, "node")
         reference, nibbles = descend(reference, nibbles, "node")
     return reference.data
+
+
+def _key(path: bytes) -> bytes:
+    return bytes(high << 4 | low for high, low in zip(path[::2], path[1::2], strict=True))

@@ -2,79 +2,79 @@
 
 For each submission: the stored row is the one on chain; its records are all there; each payload, decrypted and made
 canonical again, leads to its digest; the digests to the signed root and to the signed entry of every lot; and the
-words of the records call for exactly the operations that stand beside them (ledger.services.kinds).
+words of the records call for exactly the operations that stand beside them (ledger.services.kinds). Needs no earlier
+state: what later submissions need of these records (matches, erasures) is handed on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ledger.crypto.digest import sm3_text
 from ledger.documents.statement import Record, commit
+from ledger.domain import action as act
 from ledger.domain.action import LotEntry, lot_entries
 from ledger.errors import OriginSealError, RecordsRefused
 from ledger.merkle.tree import merkle_root
 from ledger.services.audit.findings import Findings
-from ledger.services.audit.history import Accepted
-from ledger.services.audit.matches import Matches
+from ledger.services.audit.matches import RECORD_MATCH, noted
+from ledger.services.audit.scratch import KNOWN, SOUND
+from ledger.services.audit.spans import Accepted, Checked, Match, Seen
 from ledger.services.customs import Messages, require_issuer
 from ledger.services.kinds import demand
-from ledger.vault import StoredRecord, UnreadableRecord
+from ledger.vault import StoredRecord, StoredSubmission, UnreadableRecord
+from ledger.vault.batches import Stored, read_batch
 from ledger.vault.reader import Rows, VaultReader
 
 
 class Payloads:
-    """Checks batches of submissions, in the order of the chain. `records` counts what was checked."""
+    """Checks batches of submissions, in any order."""
 
-    def __init__(self, vault: VaultReader, matches: Matches, findings: Findings) -> None:
+    def __init__(self, vault: VaultReader) -> None:
         self._vault = vault
-        self._matches = matches
-        self._findings = findings
-        self._erasures: list[tuple[str, bytes | None]] = []
-        self.records = 0
+        self._findings = Findings("")
         self._wrong = 0
-        self.sound: set[bytes] = set()  # submissions all of whose records lead to their digests
-        self.known: set[bytes] = set()  # submissions on chain whose records were read
 
-    def check(self, batch: Sequence[Accepted]) -> None:
-        """Check the records of these submissions."""
+    def read(self, batch: Sequence[Seen], findings: Findings) -> dict[bytes, Stored]:
+        """The stored submissions of a batch with their records; unreadable ones are findings and left out."""
         try:
-            found = self._vault.rows_of(each.submission_id for each in batch)
+            return read_batch(self._vault, [each.accepted.submission_id for each in batch])
         except OriginSealError:
-            found = {}
+            found: dict[bytes, Stored] = {}
             for each in batch:  # one by one, so that only the unreadable ones are findings
                 try:
-                    found |= self._vault.rows_of((each.submission_id,))
+                    found |= read_batch(self._vault, [each.accepted.submission_id])
                 except OriginSealError as error:
-                    self._findings.add("payload.submission", each.name, error.message, block=each.block)
+                    accepted = each.accepted
+                    findings.add("payload.submission", accepted.name, error.message, block=accepted.block)
+            return found
+
+    def check(self, batch: Sequence[Seen], found: Mapping[bytes, Stored], findings: Findings) -> None:
+        """Check the records of these submissions; what came of them is put into each."""
+        self._findings = findings
         for each in batch:
-            if each.submission_id in found:
-                self.known.add(each.submission_id)
-                self._submission(each, found[each.submission_id])
+            accepted = each.accepted
+            stored = found.get(accepted.submission_id)
+            if stored is None:
+                findings.add("payload.submission-missing", accepted.name, block=accepted.block)
             else:
-                self._findings.add("payload.submission-missing", each.name, block=each.block)
+                each.checked = self._submission(accepted, *stored)
 
-    def finish(self) -> None:
-        """What needs the whole chain: erasures name the submission that ordered them."""
-        for where, by in self._erasures:
-            if by is None or by not in self.known:
-                self._findings.add("payload.erasure", where)
-
-    def _submission(self, accepted: Accepted, rows: Rows) -> None:
-        self._stored_row(accepted)
+    def _submission(self, accepted: Accepted, head: StoredSubmission | OriginSealError, rows: Rows) -> Checked:
+        self._stored_row(accepted, head)
         action, add = accepted.call.action, self._findings.add
         if [row.index for row in rows] != list(range(action.count)):
             add("payload.record-missing", accepted.name, f"{len(rows)} rows, {action.count} records")
-        self.records += len(rows)
         records: list[Record] = []
+        erasures: list[tuple[str, bytes | None]] = []
         self._wrong = 0
         for row in rows:
-            record = self._record(accepted, row)
+            record = self._record(accepted, row, erasures)
             if record is not None:
                 records.append(record)
-        if len(records) == len(rows) and not self._wrong:
-            self.sound.add(accepted.submission_id)
+        sound = len(records) == len(rows) and not self._wrong
         digests = [row.digest for row in rows]
         if not digests or merkle_root(digests) != action.root:
             add("payload.root", accepted.name, block=accepted.block)
@@ -84,25 +84,28 @@ class Payloads:
         self._rules(accepted, records, complete=len(records) == action.count)
         if any(record.kind.startswith("ceb.") for record in records):
             self._evidence(accepted)
-        self._matches.follow(accepted, records)
+        sealer = self._vault.sealer
+        notes = tuple(note for record in records for note in noted(sealer, record.kind, record.digest, record.payload))
+        verdict = KNOWN | (SOUND if sound else 0)
+        return Checked(verdict, len(rows), tuple(erasures), _matches(accepted, records), notes)
 
-    def _stored_row(self, accepted: Accepted) -> None:
-        try:
-            stored = self._vault.submission(accepted.submission_id)
-        except OriginSealError as error:
-            self._findings.add("payload.submission", accepted.name, error.message)
+    def _stored_row(self, accepted: Accepted, stored: StoredSubmission | OriginSealError) -> None:
+        if isinstance(stored, OriginSealError):
+            self._findings.add("payload.submission", accepted.name, stored.message)
             return
         call = accepted.call
         on_chain = (call.key_id, accepted.member_id, call.meta, call.signature, call.action)
         if (stored.key_id, stored.member_id, stored.meta, stored.signature, stored.action) != on_chain:
             self._findings.add("payload.submission", accepted.name, block=accepted.block)
 
-    def _record(self, accepted: Accepted, row: StoredRecord | UnreadableRecord) -> Record | None:
-        where = f"record {sm3_text(row.digest) if len(row.digest) == 32 else row.index} of {accepted.name}"
+    def _record(
+        self, accepted: Accepted, row: StoredRecord | UnreadableRecord, erasures: list[tuple[str, bytes | None]]
+    ) -> Record | None:
         if isinstance(row, UnreadableRecord):
+            where = _where(accepted, row)
             if row.erasure is not None:
                 self._findings.count("erased records")
-                self._erasures.append((where, row.erasure.by))
+                erasures.append((where, row.erasure.by))
             elif not row.digest:  # nothing but its place is known: the row is gone
                 self._findings.add("payload.record-missing", where, row.error.message)
             else:
@@ -111,10 +114,10 @@ class Payloads:
         try:
             record = commit(row.kind, row.author, row.lots, row.payload, row.seed)
         except OriginSealError as error:
-            self._findings.add("payload.record", where, error.message)
+            self._findings.add("payload.record", _where(accepted, row), error.message)
             return None
         if record.digest != row.digest or row.author != accepted.member_id:
-            self._findings.add("payload.record", where, computed=record.digest, block=accepted.block)
+            self._findings.add("payload.record", _where(accepted, row), computed=record.digest, block=accepted.block)
             self._wrong += 1
         return record
 
@@ -148,3 +151,23 @@ class Payloads:
                 where = f"record {sm3_text(records[problem['record']].digest)}"
                 self._findings.add("payload.evidence", where, problem["reason"])
         self._findings.count("evidence messages", sum(record.evidence is not None for record in records))
+
+
+def _where(accepted: Accepted, row: StoredRecord | UnreadableRecord) -> str:
+    return f"record {sm3_text(row.digest) if len(row.digest) == 32 else row.index} of {accepted.name}"
+
+
+def _matches(accepted: Accepted, records: list[Record]) -> tuple[Match, ...]:
+    """The matches among these records, with the operations that sealed them."""
+    results: dict[bytes, Any] = {record.digest: record.payload for record in records if record.kind == "trade.match"}
+    found = []
+    for operation in accepted.call.action.operations if results else ():
+        if operation.kind != RECORD_MATCH:
+            continue
+        try:
+            op = act.decode_operation(operation)
+        except OriginSealError:
+            continue  # the shadow reports it
+        if isinstance(op, act.RecordMatch) and op.result_digest in results:
+            found.append(Match(operation.data, results[op.result_digest]))
+    return tuple(found)

@@ -1,7 +1,9 @@
-"""Runs every part of an audit over one data folder, opened for reading only, and gathers what they find.
+"""Runs an audit over one data folder, opened for reading only, and gathers what its parts find.
 
-Nothing in the folder is changed or repaired, and no damage stops the audit: a part that cannot be read is a finding,
-and the other parts go on. What is missing altogether (no ledger, no keys) is an error of the caller's and is raised.
+The walk over blocks is divided among workers (`tasks`, `pool`); what needs the blocks before is done here, in order
+(`walk`); then the stores and files are examined, again by whoever is free. Nothing in the folder is changed or
+repaired, and no damage stops the audit: a part that cannot be read is a finding, and the other parts go on. What is
+missing altogether (no ledger, no keys) is an error of the caller's and is raised.
 """
 
 from __future__ import annotations
@@ -9,35 +11,36 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 
 from ledger.chain.contracts import Deployment, check
-from ledger.chain.embedded import EmbeddedEngine, integrity
 from ledger.chain.engine import Engine
 from ledger.chain.reader import ChainReader
-from ledger.errors import BadCiphertext, NotFound, OriginSealError, VerificationFailed
-from ledger.index.model import ReadModel
+from ledger.errors import NotFound, OriginSealError, VerificationFailed
 from ledger.proof.anchors import Anchors, parse_anchors
-from ledger.services.audit import stores
+from ledger.services.audit import plan, statement
 from ledger.services.audit.chainfile import ChainFile
 from ledger.services.audit.findings import AuditReport, Findings
-from ledger.services.audit.history import Accepted, History
-from ledger.services.audit.matches import Matches
-from ledger.services.audit.payloads import Payloads
+from ledger.services.audit.history import History
+from ledger.services.audit.pool import Answer, Pool
+from ledger.services.audit.readmodel import StoredIndex
+from ledger.services.audit.scratch import Scratch
 from ledger.services.audit.sources import EngineSource, Source
-from ledger.services.config import Config, DataFolder, load_config
+from ledger.services.audit.spans import Part
+from ledger.services.audit.tasks import Setup, Task, noted
+from ledger.services.audit.walk import Walk
+from ledger.services.config import REPLICA, Config, DataFolder, load_config
 from ledger.services.consortium import open_engine
 from ledger.services.operator_keys import find_passphrase, open_checkpoint_key, open_reading_keys
-from ledger.services.trade_register import TradeRegister
 from ledger.vault import open_engine as open_database
 from ledger.vault.reader import VaultReader
 
-BATCH = 32  # submissions whose records are in memory at once
 Progress = Callable[[int, int, str], None]  # done, total, what
+WORTH_A_PROCESS = 8 << 20  # bytes of chain and payloads below which starting workers takes longer than it saves
 
 
 def audit(
@@ -50,224 +53,244 @@ def audit(
 ) -> AuditReport:
     """Audit the ledger in a data folder from genesis.
 
-    `execute` also runs every block of an embedded chain again on py-evm's own loop, which nothing else here trusts or
-    uses: about 0.1 s for each submission.
+    `workers` processes share the work (1: all of it in this process; None: as many as there are cores, when the ledger
+    is large enough). `execute` also runs every block of an embedded chain again on py-evm's own loop, which nothing
+    else here trusts or uses: about 0.1 s for each submission.
 
     Raises NotFound when there is no ledger or no key to read it with, BadKey for a wrong passphrase, Malformed for an
     unreadable configuration; everything else that is wrong is a finding.
     """
     folder = DataFolder(data)
     config = load_config(folder)
-    tag, master = open_reading_keys(folder.keys, passphrase or find_passphrase(folder.keys))
-    findings = Findings(f"originseal audit --data {shlex.quote(str(data))}")
-    run = _Run(folder, config, findings, progress or (lambda done, total, what: None), execute=execute)
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        run.check_operator(passphrase or find_passphrase(folder.keys))
-        return run.all(pool, master, TradeRegister(tag))
+    run = Run(folder, config, progress or (lambda done, total, what: None), execute=execute)
+    if config.role != REPLICA:
+        run.unlock(passphrase or find_passphrase(folder.keys))
+    return run.all(workers)
 
 
-class _Run:
+class Run:
     """One audit under way."""
 
-    def __init__(
-        self, folder: DataFolder, config: Config, findings: Findings, progress: Progress, *, execute: bool
-    ) -> None:
+    def __init__(self, folder: DataFolder, config: Config, progress: Progress, *, execute: bool = False) -> None:
+        self.folder = folder
+        self.config = config
+        self.findings = Findings(f"originseal audit --data {shlex.quote(str(folder.root))}")
+        self.deployment = Deployment.from_json(config.deployment)
+        self.head = -1
+        self.records = 0
         self._execute = execute
-        self._folder = folder
-        self._config = config
-        self._findings = findings
         self._progress = progress
-        self._deployment = Deployment.from_json(config.deployment)
         self._started = time.time()
-        self._head = -1
-        self._records = 0
-        self._anchored = self._anchors()
+        self._keys: tuple[bytes, bytes] | None = None
+        self._engine: Engine | None = None
+        self._open = ExitStack()
+        self.anchors = self._anchors()
 
-    def all(self, pool: ThreadPoolExecutor, master: bytes, register: TradeRegister) -> AuditReport:
-        """Every part, in order; each on its own."""
-        anchors = self._anchored
-        with self._part("chain"):
-            file = self._open_file()
-            engine: Engine | None = None
-            with self._part("engine"):
-                engine = open_engine(self._folder, self._config, read_only=True)
-                self._check_code(engine)
-                if self._execute:
-                    self._execute_again(engine)
-            chain = None if engine is None else ChainReader(engine, self._deployment)
-            source: Source | None = file or (EngineSource(chain) if chain is not None else None)
-            try:
-                if source is not None:
-                    self._chain_and_stores(source, file, chain, anchors, pool, master, register)
-            finally:
-                if file is not None:
-                    file.close()
-                if engine is not None:
-                    engine.close()
-        return self._report()
+    def unlock(self, passphrase: str) -> None:
+        """Open the operator's keys that an audit reads with, and look whether its checkpoint key is an anchored one.
 
-    def check_operator(self, passphrase: str) -> None:
-        """The operator's checkpoint key is an anchored one. An auditor need not hold it: then nothing is asked."""
+        An auditor need not hold the checkpoint key: then nothing is asked.
+        """
+        self._keys = open_reading_keys(self.folder.keys, passphrase)
         try:
-            public = open_checkpoint_key(self._folder.keys, passphrase).public
+            public = open_checkpoint_key(self.folder.keys, passphrase).public
         except NotFound:
             return
         except OriginSealError as error:
-            self._findings.add("config.file", "keys/checkpoint.pem", error.message)
+            self.findings.add("config.file", "keys/checkpoint.pem", error.message)
             return
-        if self._anchored is not None and public.key_id not in self._anchored.checkpoint_keys:
-            self._findings.add("config.file", "anchors.json", "the operator's checkpoint key is not among the keys")
-        self._findings.count("operator's checkpoint key")
+        if self.anchors is not None and public.key_id not in self.anchors.checkpoint_keys:
+            self.findings.add("config.file", "anchors.json", "the operator's checkpoint key is not among the keys")
+        self.findings.count("operator's checkpoint key")
 
-    def _execute_again(self, engine: Engine) -> None:
-        if not isinstance(engine, EmbeddedEngine):
-            self._findings.add("audit.incomplete", "engine", "only an embedded chain can be executed again")
-            return
-        self._progress(0, 0, "executing 重新执行")
-        for damage in integrity.check(engine.node, execute=True):
-            where = "chain.sqlite" if damage.block is None else f"block {damage.block}"
-            self._findings.add("chain.execution", where, damage.what)
-        self._findings.count("blocks executed again", engine.node.head().block_number)
+    def all(self, workers: int | None) -> AuditReport:
+        """Every part, in order; each on its own."""
+        with self._open, self.part("chain"):
+            file = self._open_file()
+            with self.part("engine"):
+                self._engine = self._open.enter_context(closing(open_engine(self.folder, self.config, read_only=True)))
+                self._check_code(self._engine)
+            source: Source | None = file
+            if source is None and self._engine is not None:
+                source = EngineSource(ChainReader(self._engine, self.deployment))
+            if source is not None:
+                self.head = source.head
+                self._audit(source, file, self._workers(workers))
+        return self._report()
+
+    def _audit(self, source: Source, file: ChainFile | None, workers: int) -> None:
+        scratch = Scratch()
+        self._open.callback(scratch.close)
+        index = None
+        if self._keys is not None:
+            index = StoredIndex(self.config, self.folder, self.deployment, self.head)
+            self._open.callback(index.close)
+        setup = self._setup(scratch, -1 if index is None else index.height)
+        pool = self._open.enter_context(Pool(setup, workers))
+        vault = None if self._keys is None else self._vault(self._keys[1])
+        walk = Walk(self.deployment, self.findings, scratch, vault, index, self._progress)
+        self._open.callback(walk.close)
+        with self.part("blocks"):
+            walk.run(pool, self.head)
+        self.records = walk.records
+        self.findings.count("records", self.records)
+        tasks = self._tasks(file, vault)
+        answers = _Collected(pool, tasks, self._progress)
+        with self.part("state"):
+            walk.history.check_state(source, self.head)
+        if file is not None:
+            with self.part("chain.sqlite"):
+                file.check_totals(*walk.totals, self.findings)
+        defects: list[str] | None = None
+        for answer in answers.take():
+            part = self._take(answer)
+            if answer.task.name == "index_structure" and part is not None:
+                defects = part.value
+        if vault is not None and walk.index is not None:
+            with self.part("index.sqlite"):
+                self._progress(0, 0, "read model 读模型")
+                walk.index.finish(self._chain, vault, defects, self.findings, self.head)
+        self._check_founding(walk.history)
+
+    def _tasks(self, file: ChainFile | None, vault: VaultReader | None) -> list[Task]:
+        tasks = plan.after_walk(file is not None, vault, self.anchors is not None, self.head, self.noted_sizes)
+        if self._execute:
+            tasks = [*plan.executions(self.head), *tasks]
+        return tasks
+
+    def noted_sizes(self, what: str) -> AbstractContextManager[None]:
+        """As `part`: sizes of tables may not be readable."""
+        return self.part(what)
+
+    def _take(self, answer: Answer) -> Part | None:
+        """A worker's answer; what it could not do is a finding."""
+        note_lost(answer, self.findings)
+        if not isinstance(answer.answer, Part):
+            return None
+        part = answer.answer
+        self.findings.merge(part.findings, part.unlisted, part.coverage)
+        return part
+
+    # ------------------------------------------------------------------------------------------------ what is opened
+
+    def _setup(self, scratch: Scratch, index_height: int) -> Setup:
+        assert scratch.path is not None
+        tag, master = self._keys if self._keys is not None else (None, None)
+        return Setup(self.folder.root, self.config, self.head, scratch.path, index_height, master, tag)
+
+    def _vault(self, master: bytes) -> VaultReader:
+        database = open_database(self.config.database_url or self.folder.ledger, read_only=True)
+        self._open.callback(database.dispose)
+        # The plain reader: an altered key check is one of the findings, not a reason to stop.
+        return VaultReader(database, master)
+
+    def _chain(self) -> ChainReader | None:
+        return None if self._engine is None else ChainReader(self._engine, self.deployment)
+
+    def _open_file(self) -> ChainFile | None:
+        if self.config.engine.get("type") != "embedded":
+            return None
+        try:
+            return self._open.enter_context(closing(ChainFile(self.folder.chain)))
+        except sqlite3.Error as error:
+            self.findings.add("file.unreadable", "chain.sqlite", str(error))
+            return None
+
+    def _workers(self, wanted: int | None) -> int:
+        if wanted is not None:
+            return max(1, wanted)
+        size = sum(path.stat().st_size for path in (self.folder.chain, self.folder.ledger) if path.exists())
+        return (os.cpu_count() or 1) if size >= WORTH_A_PROCESS or (self._execute and self.head > 50) else 1
+
+    # ------------------------------------------------------------------------------------------------ small parts
 
     def _check_code(self, engine: Engine) -> None:
         """The contracts are wired as deployed and are this release's code."""
         try:
-            check(self._deployment, engine)
+            check(self.deployment, engine)
         except VerificationFailed as error:
-            self._findings.add("chain.code" if error.step != "chain" else "chain.other", "contracts", error.message)
+            self.findings.add("chain.code" if error.step != "chain" else "chain.other", "contracts", error.message)
 
-    def _open_file(self) -> ChainFile | None:
-        if self._config.engine.get("type") != "embedded":
-            return None
-        try:
-            return ChainFile(self._folder.chain)
-        except sqlite3.Error as error:
-            self._findings.add("file.unreadable", "chain.sqlite", str(error))
-            return None
-
-    def _chain_and_stores(
-        self,
-        source: Source,
-        file: ChainFile | None,
-        chain: ChainReader | None,
-        anchors: Anchors | None,
-        pool: ThreadPoolExecutor,
-        master: bytes,
-        register: TradeRegister,
-    ) -> None:
-        findings, self._head = self._findings, source.head
-        history = History(source, self._deployment, findings, pool, file)
-        database = open_database(self._config.database_url or self._folder.ledger, read_only=True)
-        # The plain reader: an altered key check is one of the findings, not a reason to stop.
-        vault = VaultReader(database, master)
-        sealed: dict[bytes, Accepted] = {}
-        payloads = Payloads(vault, Matches(vault, findings), findings)
-        with self._part("blocks"):
-            self._walk(history, payloads, sealed, source.head)
-        self._records = payloads.records
-        findings.count("records", self._records)
-        with self._part("state"):
-            history.check_state()
-        if file is not None:
-            with self._part("chain.sqlite"):
-                self._progress(0, 0, "chain file 链文件")
-                file.check(findings, self._config.chain_id)
-        self._stores(vault, sealed, history, anchors, register, payloads.known, chain)
-        if self._deployment.block not in history.first_blocks:
-            findings.add("config.file", "config.json", "the contracts were not deployed in the block that it names")
-        if anchors is not None:
-            self._check_authorities(anchors, history)
-        if chain is not None:
-            with self._part("index.sqlite"):
-                self._progress(0, 0, "read model 读模型")
-                model = ReadModel.inspect(self._config.index_url or self._folder.index)
-                stores.check_index(model, chain, vault, payloads.sound, findings)
-                model.engine.dispose()
-        database.dispose()
-
-    def _check_authorities(self, anchors: Anchors, history: History) -> None:
+    def _check_founding(self, history: History) -> None:
         """The anchored authorities are those that Members was created with; their names are words only."""
-        anchored = sorted((authority.zone, authority.member_id) for authority in anchors.authorities)
-        if anchored != sorted((zone, member_id) for member_id, zone, _, _ in history.founders):
-            self._findings.add("config.file", "anchors.json", "the authorities are not those of genesis")
-
-    def _walk(self, history: History, payloads: Payloads, sealed: dict[bytes, Accepted], head: int) -> None:
-        batch: list[Accepted] = []
-        for number, accepted in history.walk():
-            batch += accepted
-            for each in accepted:
-                sealed[each.submission_id] = each
-            if len(batch) >= BATCH or number == head:
-                payloads.check(batch)
-                batch = []
-                self._progress(number + 1, head + 1, "blocks 区块")
-        payloads.finish()
-
-    def _stores(
-        self,
-        vault: VaultReader,
-        sealed: dict[bytes, Accepted],
-        history: History,
-        anchors: Anchors | None,
-        register: TradeRegister,
-        decoded: set[bytes],
-        chain: ChainReader | None,
-    ) -> None:
-        findings = self._findings
-        self._progress(0, 0, "stores 数据库")
-        with self._part("ledger.sqlite"):
-            stores.check_vault(vault, decoded, findings)
-        with self._part("ledger.sqlite submissions"):
-            stores.check_submissions(vault, sealed, findings)
-        with self._part("ledger.sqlite outbox"):
-            stores.check_outbox(vault, sealed, self._head, chain, findings)
-        with self._part("ledger.sqlite trade register"):
-            stores.check_register(vault, register, sealed, findings)
-        if anchors is not None:
-            with self._part("ledger.sqlite checkpoints"):
-                stores.check_checkpoints(vault, anchors, history.headers, self._head, findings)
+        if self.deployment.block not in history.first_blocks:
+            self.findings.add(
+                "config.file", "config.json", "the contracts were not deployed in the block that it names"
+            )
+        if self.anchors is not None:
+            anchored = sorted((authority.zone, authority.member_id) for authority in self.anchors.authorities)
+            if anchored != sorted((zone, member_id) for member_id, zone in history.founders):
+                self.findings.add("config.file", "anchors.json", "the authorities are not those of genesis")
 
     def _anchors(self) -> Anchors | None:
         """The folder's anchors file, which must be of the configured chain and contracts."""
         try:
-            anchors = parse_anchors(self._folder.anchors.read_bytes())
+            anchors = parse_anchors(self.folder.anchors.read_bytes())
         except (OSError, OriginSealError) as error:
-            self._findings.add("config.file", "anchors.json", str(error))
+            self.findings.add("config.file", "anchors.json", str(error))
             return None
-        deployment = self._deployment
+        deployment = self.deployment
         same = {c.name: (c.address, c.code_hash) for c in deployment.contracts}
         found = {name: (anchor.address, anchor.code_hash) for name, anchor in anchors.contracts.items()}
         if (anchors.chain_id, anchors.genesis) != (deployment.chain_id, deployment.genesis) or found != same:
-            self._findings.add("config.file", "anchors.json", "the anchors are not those of config.json")
-        if deployment.chain_id != self._config.chain_id:
-            self._findings.add("config.file", "config.json", "two chain ids")
+            self.findings.add("config.file", "anchors.json", "the anchors are not those of config.json")
+        if deployment.chain_id != self.config.chain_id:
+            self.findings.add("config.file", "config.json", "two chain ids")
         return anchors
 
-    @contextmanager
-    def _part(self, what: str) -> Iterator[None]:
+    def part(self, what: str) -> AbstractContextManager[None]:
         """Whatever stops one part of the audit is a finding, and the rest goes on."""
-        try:
-            yield
-        except OriginSealError as error:
-            kind = "payload.row" if isinstance(error, BadCiphertext) else "audit.incomplete"
-            self._findings.add(kind, what, error.message)
-        except sqlite3.Error as error:
-            self._findings.add("file.unreadable", what, str(error))
-        except Exception as error:
-            # A planted value may break code that trusts its own files (the engine, the read model's projector). That
-            # is a finding about the data, never a reason to hide the others.
-            self._findings.add("audit.incomplete", what, f"{type(error).__name__}: {error}"[:500])
+        return noted(self.findings, what)
 
     def _report(self) -> AuditReport:
-        findings = self._findings
+        findings = self.findings
         return AuditReport(
-            chain_id=self._deployment.chain_id,
-            genesis=f"0x{self._deployment.genesis.hex()}",
-            head=self._head,
+            chain_id=self.deployment.chain_id,
+            genesis=f"0x{self.deployment.genesis.hex()}",
+            head=self.head,
             started=int(self._started),
             seconds=time.time() - self._started,
-            records=self._records,
+            records=self.records,
             findings=tuple(findings.found),
             by_kind=dict(findings.by_kind),
             coverage=dict(findings.coverage),
+            role=self.config.role,
+            statement=statement.of("full", self.config.role, 0, self.head),
         )
+
+
+class _Collected:
+    """The answers to tasks that workers do while this process does something else."""
+
+    def __init__(self, pool: Pool, tasks: list[Task], progress: Progress) -> None:
+        self._pool, self._tasks, self._progress = pool, tasks, progress
+        self._answers: list[Answer] = []
+        self._error: Exception | None = None
+        self._thread: threading.Thread | None = None
+        if pool.apart:
+            self._thread = threading.Thread(target=self._collect, daemon=True)
+            self._thread.start()
+
+    def _collect(self) -> None:
+        try:
+            self._answers += self._pool.ordered(self._tasks)
+        except Exception as error:  # handed to whoever takes the answers
+            self._error = error
+
+    def take(self) -> Iterator[Answer]:
+        """Every answer, in the order of the tasks."""
+        self._progress(0, 0, "stores 数据库")
+        if self._thread is None:
+            yield from self._pool.ordered(self._tasks)
+            return
+        self._thread.join()
+        yield from self._answers
+        if self._error is not None:
+            raise self._error
+
+
+def note_lost(answer: Answer, findings: Findings) -> None:
+    """A worker that ended by itself is a finding, even when another did what it was at."""
+    for how in answer.lost:
+        outcome = "another did it again" if answer.answer is not None else "it was given up"
+        findings.add("audit.incomplete", answer.task.what, f"a worker process ended with {how}; {outcome}")

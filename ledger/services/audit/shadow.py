@@ -8,7 +8,7 @@ checked here (ledger.services.audit.history does). Storage layout: docs/contract
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 
 from ledger.crypto.sm2 import PublicKey
@@ -44,7 +44,7 @@ class Shadow:
     domain: bytes
     people: People = field(default_factory=People)
     goods: Goods = field(default_factory=Goods)
-    used: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
+    used: MutableMapping[tuple[bytes, int], bytes] = field(default_factory=dict)
 
     def found(self, authorities: list[tuple[bytes, int, int, int]], time: int) -> list[Emitted]:
         """The constructor of Members: (member id, zone, x, y) of each genesis authority."""
@@ -54,12 +54,15 @@ class Shadow:
             self.people.admit(bytes(32), bytes(32), op, time, events)
         return events
 
-    def apply(self, call: act.SubmitCall, time: int) -> Applied:
-        """Carry out an accepted submission in a block of this time. Raises Violation; the state is then partly new."""
+    def apply(self, call: act.SubmitCall, time: int, digest: bytes | None = None) -> Applied:
+        """Carry out an accepted submission in a block of this time. Raises Violation; the state is then partly new.
+
+        `digest` is the action's, where the caller has computed it already.
+        """
         nonce = self._check_meta(call, time)
         self._check_shape(call.action)
         author, key = self.people.signer(call.key_id)
-        digest = call.action.digest
+        digest = call.action.digest if digest is None else digest
         identity = act.submission_id(call.key_id, nonce, digest)
         self.used[call.key_id, nonce] = identity
         events: list[Emitted] = []

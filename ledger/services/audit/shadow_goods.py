@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 
 from ledger.crypto.keccak import keccak256
@@ -68,9 +68,9 @@ class Trade:
 
 @dataclass(slots=True)
 class Goods:
-    lots: dict[bytes, Lot] = field(default_factory=dict)
-    documents: dict[bytes, Document] = field(default_factory=dict)
-    trades: dict[bytes, Trade] = field(default_factory=dict)
+    lots: MutableMapping[bytes, Lot] = field(default_factory=dict)
+    documents: MutableMapping[bytes, Document] = field(default_factory=dict)
+    trades: MutableMapping[bytes, Trade] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------------------------------ lots
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 
 from ledger.crypto.sm2 import PublicKey
@@ -57,9 +57,9 @@ class Author:
 
 @dataclass(slots=True)
 class People:
-    members: dict[bytes, Member] = field(default_factory=dict)
-    keys: dict[bytes, Key] = field(default_factory=dict)
-    authorities: dict[int, int] = field(default_factory=dict)
+    members: MutableMapping[bytes, Member] = field(default_factory=dict)
+    keys: MutableMapping[bytes, Key] = field(default_factory=dict)
+    authorities: MutableMapping[int, int] = field(default_factory=dict)
 
     def signer(self, key_id: bytes) -> tuple[Author, PublicKey]:
         key = self._key(key_id)

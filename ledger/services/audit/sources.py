@@ -6,7 +6,9 @@ an exception, so that an audit names every broken block.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from ledger.chain.reader import ChainReader
@@ -30,11 +32,13 @@ class RawBlock:
 
 @dataclass(frozen=True, slots=True)
 class ContractState:
-    """What a contract holds: its code hash, and its storage by hashed slot. `whole` when nothing else can be there."""
+    """What a contract holds: its code hash, and its storage by hashed slot, ascending.
+
+    Reading the storage raises Malformed, VerificationFailed or what the source raises.
+    """
 
     code_hash: bytes
-    storage: dict[bytes, int]
-    whole: bool
+    storage: Iterator[tuple[bytes, int]]
 
 
 class Source(Protocol):
@@ -47,16 +51,25 @@ class Source(Protocol):
     def block(self, number: int, findings: Findings) -> RawBlock | None:
         """A block; None, and a finding, when it cannot be had."""
 
-    def contract(self, address: bytes, state_root: bytes, slots: list[int], findings: Findings) -> ContractState | None:
-        """A contract's state under `state_root`: at least `slots`; None, and a finding, when it cannot be had."""
+    def contract(
+        self, address: bytes, state_root: bytes, slots: Iterator[tuple[bytes, bytes]], findings: Findings
+    ) -> ContractState | None:
+        """A contract's state under `state_root`; None, and a finding, when it cannot be had.
+
+        `slots` are (hashed slot, slot) expected to hold something, ascending: where storage cannot be enumerated, these
+        are asked for and others stay unseen.
+        """
+
+    def point(self, members: bytes, key_id: bytes) -> tuple[int, int] | None:
+        """x and y that the chain gives for a key id; nobody has checked that they belong to it."""
 
 
 class EngineSource:
     """Blocks and state proofs from a JSON-RPC engine. Proofs are checked; storage nobody asks about stays unseen."""
 
-    def __init__(self, chain: ChainReader) -> None:
+    def __init__(self, chain: ChainReader, head: int | None = None) -> None:
         self._chain = chain
-        self.head = chain.final_height()
+        self.head = chain.final_height() if head is None else head
 
     def block(self, number: int, findings: Findings) -> RawBlock | None:
         try:
@@ -70,22 +83,32 @@ class EngineSource:
             findings.add("chain.block-missing", f"block {number}", error.message)
             return None
 
-    def contract(self, address: bytes, state_root: bytes, slots: list[int], findings: Findings) -> ContractState | None:
-        storage: dict[bytes, int] = {}
-        code_hash = b""
+    def contract(
+        self, address: bytes, state_root: bytes, slots: Iterator[tuple[bytes, bytes]], findings: Findings
+    ) -> ContractState | None:
         try:
-            for start in range(0, max(1, len(slots)), PROOF_SLOTS):
-                proof = self._chain.proof(address, slots[start : start + PROOF_SLOTS], self.head)
-                account = prove_account(state_root, address, _outer(proof.nodes))
-                code_hash = account.code_hash
-                for slot in proof.slots:
-                    value = prove_storage(account.storage_root, slot.slot, _outer(slot.nodes))
-                    if value:
-                        storage[hashed(slot.slot)] = value
+            account = prove_account(state_root, address, _outer(self._chain.proof(address, [], self.head).nodes))
         except OriginSealError as error:
             findings.add("state.value", f"contract 0x{address.hex()}", error.message)
             return None
-        return ContractState(code_hash, storage, whole=False)
+        return ContractState(account.code_hash, self._storage(address, account.storage_root, slots))
+
+    def _storage(
+        self, address: bytes, storage_root: bytes, slots: Iterator[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, int]]:
+        while some := list(islice(slots, PROOF_SLOTS)):
+            proof = self._chain.proof(address, [int.from_bytes(slot, "big") for _, slot in some], self.head)
+            for (key, _), slot in zip(some, proof.slots, strict=True):
+                value = prove_storage(storage_root, slot.slot, _outer(slot.nodes))
+                if value:
+                    yield key, value
+
+    def point(self, members: bytes, key_id: bytes) -> tuple[int, int] | None:
+        try:
+            key = self._chain.call("Members", "key", key_id)
+            return int(key["x"]), int(key["y"])
+        except (OriginSealError, KeyError, TypeError):
+            return None
 
 
 def _outer(nodes: tuple[bytes, ...]) -> list[bytes]:

@@ -5,40 +5,56 @@ Each derived row is derived again and compared. The payload store's own look at 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, Protocol
 
-from sqlalchemy import MetaData, Table, inspect, select, text
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, inspect, select, text
 
 from ledger import correlation
 from ledger.chain import outbox as outboxes
-from ledger.chain.embedded.machine import decode_stored_transaction
 from ledger.chain.reader import ChainReader
+from ledger.chain.sending import Receipt
 from ledger.crypto.keccak import keccak256
 from ledger.domain import action as act
 from ledger.errors import NotFound, OriginSealError, VerificationFailed
-from ledger.index.compare import audit_index
+from ledger.index.compare import Difference, audit_index
 from ledger.index.model import ReadModel
 from ledger.proof import checkpoint as checkpoints
 from ledger.proof.anchors import Anchors
 from ledger.services import trade_register
-from ledger.services.audit.cosigned import check_cosignatures
 from ledger.services.audit.findings import Findings
-from ledger.services.audit.history import Accepted
-from ledger.vault import reading
+from ledger.services.audit.postage import sent
+from ledger.services.audit.scratch import Place
+from ledger.vault import codec, reading
 from ledger.vault import tables as vault_tables
-from ledger.vault.examine import examine
+from ledger.vault.examine import examine_rest, examine_submissions
 from ledger.vault.reader import VaultReader
 
-Headers = Mapping[int, tuple[bytes, bytes, int]]
+ROWS_AT_ONCE = 200
+REGISTERED = ("trade.link", "ceb.303", "ceb.403", "ceb.505", "ceb.603")  # kinds that the trade register enters
 
 
-def check_vault(vault: VaultReader, decoded: Container[bytes], findings: Findings) -> None:
-    """Every row of the payload store against its own seals, and no table that the program did not make.
+class Sealed(Protocol):
+    """Where accepted submissions are, by id."""
 
-    `decoded`: submissions whose records the walk has decrypted already.
-    """
-    for damage in examine(vault, decoded):
+    def get(self, identity: Any, /) -> Place | None: ...
+
+
+class HeaderLookup(Protocol):
+    """(hash, state root, time) of blocks that were walked, by height."""
+
+    def get(self, height: int, /) -> tuple[bytes, bytes, int] | None: ...
+
+
+class Receipts(Protocol):
+    """What is asked of an engine about blocks beyond the walk."""
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None: ...
+
+
+def check_vault(vault: VaultReader, findings: Findings) -> None:
+    """Every row of the payload store that is no submission's, and no table that the program did not make."""
+    for damage in examine_rest(vault):
         kind = "file.damaged" if damage.table == "database" else "payload.row"
         findings.add(kind, f"ledger store {damage.table} {damage.key}", damage.reason)
     made: list[MetaData] = [vault_tables.metadata, outboxes.metadata, trade_register.metadata]
@@ -49,80 +65,114 @@ def check_vault(vault: VaultReader, decoded: Container[bytes], findings: Finding
                 findings.add("file.schema", f"ledger store table {name}", "a table that this program did not make")
 
 
-def check_submissions(vault: VaultReader, sealed: Mapping[bytes, Accepted], findings: Findings) -> None:
-    """Stored submissions that the chain does not have must be on their way, or refused."""
-    states = _outbox_states(vault)
-    submissions = vault_tables.submissions
+def check_submissions(
+    vault: VaultReader,
+    sealed: Sealed,
+    decoded: Container[bytes],
+    head: int,
+    findings: Findings,
+    span: tuple[int | None, int | None] = (None, None),
+) -> None:
+    """Submissions with sequence numbers in (first, last] against their seals.
+
+    Those that the chain does not have must be on their way, or refused.
+
+    `decoded`: submissions whose records the walk has decrypted already. What a server sealed beyond `head` meanwhile is
+    the outbox check's question.
+    """
+    for damage in examine_submissions(vault, decoded, *span):
+        findings.add("payload.row", f"ledger store {damage.table} {damage.key}", damage.reason)
+    table = vault_tables.submissions
+    query = select(table.c.submission_id).where(*_between(table.c.seq, span))
     with reading(vault.engine) as connection:
-        for (identity,) in connection.execute(select(submissions.c.submission_id)):
+        outbox = inspect(connection).has_table(outboxes.outbox.name)
+        for (identity,) in connection.execute(query):
+            if sealed.get(identity) is not None:
+                continue
+            state, block = _on_its_way(connection, identity) if outbox else (None, None)
+            if state in ("queued", "signed", "refused") or (state == "sealed" and type(block) is int and block > head):
+                continue
             name = identity.hex() if isinstance(identity, bytes) else repr(identity)
-            if identity not in sealed and states.get(identity) not in ("queued", "signed", "refused"):
-                findings.add("payload.not-anchored", f"submission keccak256:{name}")
+            findings.add("payload.not-anchored", f"submission keccak256:{name}")
 
 
-def _outbox_states(vault: VaultReader) -> dict[Any, Any]:
-    table = outboxes.outbox
-    with reading(vault.engine) as connection:
-        if not inspect(connection).has_table(table.name):
-            return {}
-        rows = connection.execute(text("SELECT submission_id, state FROM chain_outbox"))
-        return {bytes(row[0]) if isinstance(row[0], (bytes, memoryview)) else row[0]: row[1] for row in rows}
+def _between(column: ColumnElement[Any], span: tuple[int | None, int | None]) -> list[ColumnElement[bool]]:
+    first, last = span
+    return ([] if first is None else [column > first]) + ([] if last is None else [column <= last])
+
+
+def _on_its_way(connection: Connection, identity: Any) -> tuple[Any, Any]:
+    """(state, block) of a submission's outbox row."""
+    query = text("SELECT state, block FROM chain_outbox WHERE submission_id = :id")
+    row = connection.execute(query, {"id": identity}).first()
+    return (None, None) if row is None else (row[0], row[1])
 
 
 def check_outbox(
-    vault: VaultReader, sealed: Mapping[bytes, Accepted], head: int, chain: ChainReader | None, findings: Findings
+    vault: VaultReader,
+    sealed: Sealed,
+    head: int,
+    chain: Receipts | None,
+    findings: Findings,
+    span: tuple[int | None, int | None] = (None, None),
 ) -> None:
-    """Each outbox row repeats the submission and, once sealed, where it is on chain.
+    """Each outbox row with an id in (first, last] repeats the submission and, once sealed, where it is on chain.
 
     A server may go on while it is audited: what it seals in blocks beyond `head` was not walked, and is
     asked of `chain` after the rows were read (None: there is no engine to ask, and no such row can be right).
     """
-    for row in _rows(vault, outboxes.outbox):
+    for row in _rows(vault, outboxes.outbox, "id", span):
         where = f"outbox {_name(row['submission_id'])}"
+        found = sealed.get(row["submission_id"])
         try:
-            call = act.decode_submit_calldata(row["calldata"])
-            nonce = act.Meta.decode(call.meta).nonce
-            right = act.submission_id(call.key_id, nonce, call.action.digest) == row["submission_id"]
-            right = right and (row["error"] is None) == (row["state"] != "refused")
-            right = right and (row.get("correlation") is None or correlation.valid(row["correlation"]))
-            if row["raw"] is not None:
-                right = right and keccak256(row["raw"]) == row["tx_hash"] and _sent(row) == row["calldata"]
-            else:
-                right = right and row["state"] in ("queued", "refused")
+            right = _consistent(row, found)
+            if row["state"] == "sealed" and found is not None:
+                right = right and _place(row) == _place_of(found)
+            elif row["state"] == "sealed":
+                later = type(row["block"]) is int and row["block"] > head
+                right = right and later and _place(row) == _place_now(chain, row)
+            elif row["state"] == "refused":
+                right = right and found is None
+            elif row["state"] not in ("queued", "signed"):
+                right = False
         except Exception as error:  # py-evm's decoder raises errors of many families on planted bytes
             findings.add("outbox.row", where, f"{type(error).__name__}: {error}"[:300])
             continue
-        found = sealed.get(row["submission_id"])
-        if row["state"] == "sealed" and found is not None:
-            right = right and _place(row) == _place_of(found)
-        elif row["state"] == "sealed":
-            later = type(row["block"]) is int and row["block"] > head
-            right = right and later and _place(row) == _place_now(chain, row)
-        elif row["state"] == "refused":
-            right = right and found is None
-        elif row["state"] not in ("queued", "signed", "sealed"):
-            right = False
         if not right:
             findings.add("outbox.row", where)
         findings.count("outbox rows")
 
 
+def _consistent(row: Mapping[str, Any], found: Place | None) -> bool:
+    """Whether the row's values agree with one another."""
+    right = (row["error"] is None) == (row["state"] != "refused")
+    right = right and (row.get("correlation") is None or correlation.valid(row["correlation"]))
+    if row["raw"] is None:
+        right = right and row["state"] in ("queued", "refused")
+    else:
+        right = right and keccak256(row["raw"]) == row["tx_hash"] and _sent(row) == row["calldata"]
+        if found is not None and row["tx_hash"] == found.transaction_hash:
+            return right  # these very bytes carried this submission into its block
+    call = act.decode_submit_calldata(row["calldata"])
+    nonce = act.Meta.decode(call.meta).nonce
+    return bool(right and act.submission_id(call.key_id, nonce, call.action.digest) == row["submission_id"])
+
+
 def _sent(row: Mapping[str, Any]) -> bytes | None:
     """The calldata of the signed transaction, if relayer and nonce are the row's."""
-    transaction = decode_stored_transaction(row["raw"])
-    own = (bytes(transaction.sender), int(transaction.nonce)) == (row["relayer"], row["nonce"])
-    return bytes(transaction.data) if own else None
+    transaction = sent(row["raw"])
+    return transaction.data if (transaction.sender, transaction.nonce) == (row["relayer"], row["nonce"]) else None
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["block"], row["block_hash"], row["block_time"], row["tx_index"], row["tx_hash"]
 
 
-def _place_of(found: Accepted) -> tuple[Any, ...]:
+def _place_of(found: Place) -> tuple[Any, ...]:
     return found.block, found.block_hash, found.time, found.index, found.transaction_hash
 
 
-def _place_now(chain: ChainReader | None, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _place_now(chain: Receipts | None, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Where the engine says that the row's transaction was sealed with success; its calldata was compared before."""
     receipt = None if chain is None or row["raw"] is None else chain.receipt(row["tx_hash"])
     if receipt is None or not receipt.success:
@@ -133,7 +183,7 @@ def _place_now(chain: ChainReader | None, row: Mapping[str, Any]) -> tuple[Any, 
 def check_register(
     vault: VaultReader,
     register: trade_register.TradeRegister,
-    sealed: Mapping[bytes, Accepted],
+    sealed: Sealed,
     findings: Findings,
 ) -> None:
     """Each row of the trade register is what the record's payload gives; each trade document has its row.
@@ -141,11 +191,9 @@ def check_register(
     The rows' order is the chain's: it decides which link is the latest and which receipt the first.
     """
     table = trade_register.metadata.tables["trade_documents"]
-    seen = set()
     last = (-1, -1, -1)
-    for row in sorted(_rows(vault, table), key=_sequence):
+    for row in _rows(vault, table, "sequence"):
         where = f"trade register {_name(row['record'])}"
-        seen.add(row["record"])
         try:
             record = vault.record(row["record"], with_evidence=False)
         except (OriginSealError, TypeError) as error:
@@ -163,26 +211,29 @@ def check_register(
                 findings.add("register.row", where, "the row is out of the chain's order")
             last = max(last, place)
         findings.count("trade register rows")
-    kinds = ("trade.link", "ceb.303", "ceb.403", "ceb.505", "ceb.603")
     records = vault_tables.records
+    entered = select(table.c.record).where(table.c.record == records.c.digest)
+    missing = select(records.c.digest).where(records.c.kind.in_(REGISTERED), ~entered.exists())
     with reading(vault.engine) as connection:
-        for (digest,) in connection.execute(select(records.c.digest).where(records.c.kind.in_(kinds))):
-            if digest not in seen:
-                findings.add("register.row", f"trade register {_name(digest)}", "the row is missing")
+        if not inspect(connection).has_table(table.name):
+            missing = select(records.c.digest).where(records.c.kind.in_(REGISTERED))
+        for (digest,) in connection.execute(missing):
+            findings.add("register.row", f"trade register {_name(digest)}", "the row is missing")
 
 
-def _sequence(row: Mapping[str, Any]) -> tuple[bool, Any]:
-    number = row["sequence"]
-    return type(number) is not int, number if type(number) is int else repr(number)
-
-
-def check_checkpoints(vault: VaultReader, anchors: Anchors, headers: Headers, head: int, findings: Findings) -> None:
-    """Every stored checkpoint is signed by an anchored key and says what the chain says."""
-    table = vault_tables.checkpoints
-    for row in _rows(vault, table):
+def check_checkpoints(
+    vault: VaultReader,
+    anchors: Anchors,
+    headers: HeaderLookup,
+    head: int,
+    findings: Findings,
+    span: tuple[int | None, int | None] = (None, None),
+) -> None:
+    """Every stored checkpoint with a height in (first, last]: signed by an anchored key, and as the chain has it."""
+    for row in _rows(vault, vault_tables.checkpoints, "height", span):
         where = f"checkpoint {row['height']}"
         try:
-            signed = vault.checkpoint(row["height"])
+            signed = codec.decode_checkpoint(row, vault.sealer)
             point = checkpoints.verify(signed, anchors.checkpoint_keys).checkpoint
         except VerificationFailed as error:
             findings.add("checkpoint.signature", where, error.message)
@@ -200,7 +251,6 @@ def check_checkpoints(vault: VaultReader, anchors: Anchors, headers: Headers, he
         ):
             findings.add("checkpoint.chain", where)
         findings.count("checkpoints")
-    check_cosignatures(vault, anchors, headers, head, findings)
 
 
 def check_index(
@@ -208,27 +258,42 @@ def check_index(
 ) -> None:
     """The read model, row by row, against one projected afresh."""
     for difference in audit_index(model, chain, vault, checked=checked):
-        kind = "file.damaged" if difference.table == "database" else "index.row"
-        findings.add(kind, f"index {difference.table} {difference.key} {difference.column}".rstrip(), str(difference))
-    findings.count("read model tables", len(_table_names(model)))
+        note_difference(difference, findings)
 
 
-def _table_names(model: ReadModel) -> list[str]:
-    with reading(model.engine) as connection:
-        return list(inspect(connection).get_table_names())
+def note_difference(difference: Difference, findings: Findings) -> None:
+    """A difference between the stored read model and what it should be, as a finding."""
+    kind = "file.damaged" if difference.table == "database" else "index.row"
+    findings.add(kind, f"index {difference.table} {difference.key} {difference.column}".rstrip(), str(difference))
 
 
-def _rows(vault: VaultReader, table: Table) -> Iterable[Mapping[str, Any]]:
-    """The rows as the file holds them: no column type of ours may smooth over what is there."""
+def _rows(
+    vault: VaultReader, table: Table, key: str, span: tuple[int | None, int | None] = (None, None)
+) -> Iterator[Mapping[str, Any]]:
+    """The rows by `key`, in (first, last], as the file holds them: no column type of ours may smooth over anything.
+
+    A moment's rows at a time: nothing stays open while the caller works.
+    """
     with reading(vault.engine) as connection:
         if not inspect(connection).has_table(table.name):
-            return []
+            return
         have = {column["name"] for column in inspect(connection).get_columns(table.name)}
-        # A table from before there were correlation ids has none until a server opens it for writing.
-        columns = [column.name for column in table.columns if column.name in have or column.name != "correlation"]
-        quoted = ", ".join(f'"{name}"' for name in columns)
-        rows = connection.execute(text(f"SELECT {quoted} FROM {table.name}")).fetchall()  # noqa: S608 - our own names
-        return [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
+    # A table from before there were correlation ids has none until a server opens it for writing.
+    columns = [column.name for column in table.columns if column.name in have or column.name != "correlation"]
+    quoted = ", ".join(f'"{name}"' for name in columns)
+    after, last = span
+    while True:
+        bounds = [f"{key} > :after"] * (after is not None) + [f"{key} <= :last"] * (last is not None)
+        where = f"WHERE {' AND '.join(bounds)} " if bounds else ""
+        query = f"SELECT {quoted} FROM {table.name} {where}ORDER BY {key} LIMIT {ROWS_AT_ONCE}"  # noqa: S608 - our own
+        parameters = {name: value for name, value in (("after", after), ("last", last)) if value is not None}
+        with reading(vault.engine) as connection:
+            rows = connection.execute(text(query), parameters).fetchall()
+        for row in rows:
+            yield dict(zip(columns, map(_plain, row), strict=True))
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        after = rows[-1][columns.index(key)]
 
 
 def _plain(value: Any) -> Any:

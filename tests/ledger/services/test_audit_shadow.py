@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import sqlite3
 
 import pytest
 from proof_world import LYCHEE, PACKED, seeded
@@ -11,14 +11,24 @@ from ledger.crypto.sm2 import PrivateKey
 from ledger.crypto.sm3 import new
 from ledger.domain import action as act
 from ledger.domain.codes import LotState
+from ledger.errors import Malformed
+from ledger.proof.header import parse_header
+from ledger.proof.rlp import encode
+from ledger.proof.trie import EMPTY_ROOT
 from ledger.services.audit import midstate as compression
+from ledger.services.audit.blocks import Blocks
 from ledger.services.audit.chainfile import ChainFile
+from ledger.services.audit.events import EventDecoder
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.history import History
 from ledger.services.audit.midstate import midstate
+from ledger.services.audit.nodes import Growth, leaves
+from ledger.services.audit.scratch import Scratch
 from ledger.services.audit.shadow import MAX_WINDOW, Shadow
+from ledger.services.audit.shadow_state import KeptShadow
 from ledger.services.audit.shadow_types import Violation
 from ledger.services.audit.sources import EngineSource
+from ledger.services.audit.spans import Seen, Span
 
 NOW = 1_764_000_000
 AUTHORITY, PRODUCER, LAB, OTHER = (bytes([n]) * 32 for n in (1, 2, 3, 4))
@@ -37,41 +47,111 @@ def world(tmp_path_factory):
     made.close()
 
 
-def walk(world, source, file=None):
+@pytest.fixture
+def scratch():
+    made = Scratch()
+    yield made
+    made.close()
+
+
+def walk(world, source, file, scratch):
+    """The two halves of a walk: blocks by themselves, then what needs the ones before."""
     findings = Findings("audit")
-    with ThreadPoolExecutor(2) as pool:
-        history = History(source, world.deployment, findings, pool, file)
-        accepted = [each for _, found in history.walk() for each in found]
-        history.check_state()
-    return history, accepted, findings
+    history = History(world.deployment, findings, scratch)
+    span, own = Span(0, source.head), Findings("")
+    for _ in Blocks(source, world.deployment, file).read(span, own):
+        pass
+    span.findings, span.unlisted, span.coverage = own.facts()
+    history.follow(span)
+    return history, [step.accepted for step in span.steps if isinstance(step, Seen)], findings
 
 
-def test_shadow_gives_the_storage_and_events_of_a_real_chain(world):
+def test_shadow_gives_the_storage_and_events_of_a_real_chain(world, scratch):
     file = ChainFile(world.folder / "chain.sqlite")
-    history, accepted, findings = walk(world, file, file)
+    history, accepted, findings = walk(world, file, file, scratch)
+    history.check_state(file, file.head)
     file.close()
     assert findings.found == []
     assert len(accepted) == findings.coverage["signatures"] == world.vault.counts().submissions
     assert findings.coverage["storage slots"] == sum(1 for _ in history.shadow.slots())
 
 
-def test_history_is_sound_when_read_through_an_engine(world):
-    _, accepted, findings = walk(world, EngineSource(world.chain))
+def test_history_is_sound_when_read_through_an_engine(world, scratch):
+    source = EngineSource(world.chain)
+    history, accepted, findings = walk(world, source, None, scratch)
+    history.check_state(source, source.head)
     assert findings.found == [] and accepted
 
 
-def test_history_names_the_slot_when_the_state_is_not_what_the_history_gives(world):
+def test_history_names_the_slot_when_the_state_is_not_what_the_history_gives(world, scratch):
     source = EngineSource(world.chain)
-    findings = Findings("audit")
-    with ThreadPoolExecutor(1) as pool:
-        history = History(source, world.deployment, findings, pool, None)
-        for _ in history.walk():
-            pass
-        lot = next(iter(history.shadow.goods.lots.values()))
-        lot.remaining -= 1
-        history.check_state()
+    history, _, findings = walk(world, source, None, scratch)
+    lots = history.shadow.goods.lots
+    lots[next(iter(lots))].remaining -= 1
+    history.check_state(source, source.head)
     assert list(findings.by_kind) == ["state.value"]
     assert "quantity, remaining" in findings.found[0].where
+
+
+def test_signature_is_verified_by_the_history_when_the_events_do_not_give_the_key(world, scratch, monkeypatch):
+    monkeypatch.setattr(EngineSource, "point", lambda self, members, key_id: (1, 2))
+    source = EngineSource(world.chain)
+    _, accepted, findings = walk(world, source, None, scratch)
+    assert findings.found == [] and findings.coverage["signatures"] == len(accepted)
+
+
+def test_growth_of_all_blocks_is_what_their_states_reach(world):
+    """Walking each state beside the one before it reaches the same nodes as walking the whole of every state."""
+    with sqlite3.connect(world.folder / "chain.sqlite") as db:
+        nodes = dict(db.execute("SELECT hash, value FROM node"))
+        roots = [parse_header(row[0]).state_root for row in db.execute("SELECT header FROM block ORDER BY number")]
+    missing = []
+    growth = Growth(nodes.get, lambda key, what: missing.append((key, what)))
+    for before, root in zip([EMPTY_ROOT, *roots], roots, strict=False):
+        growth.visit_state(root, before)
+    assert missing == [] and growth.reached == set(nodes)
+
+
+def test_growth_reports_a_node_that_is_missing_and_ends_where_one_leads_back_to_itself(world):
+    with sqlite3.connect(world.folder / "chain.sqlite") as db:
+        nodes = dict(db.execute("SELECT hash, value FROM node"))
+        root = parse_header(db.execute("SELECT header FROM block ORDER BY number DESC").fetchone()[0]).state_root
+    reported = []
+    nodes[root] = encode([root] * 16 + [b""])
+    Growth(nodes.get, lambda key, what: reported.append(key)).visit_state(root, EMPTY_ROOT)
+    with pytest.raises(Malformed, match="deeper"):
+        list(leaves(root, nodes.get))
+    del nodes[root]
+    Growth(nodes.get, lambda key, what: reported.append(key)).visit_state(root, EMPTY_ROOT)
+    assert reported == [root]
+
+
+def test_events_from_receipts_are_those_that_the_chain_reader_gives(world):
+    source, decoder, found = EngineSource(world.chain), EventDecoder(world.deployment), []
+    for transaction in Blocks(source, world.deployment, None).read(Span(0, source.head), Findings("")):
+        found += decoder.decode(
+            transaction.logs, transaction.block, transaction.block_hash, transaction.hash, transaction.index,
+            transaction.first_log,
+        )  # fmt: skip
+    assert found == world.chain.events(0, source.head) and found
+
+
+def test_kept_state_is_the_same_when_it_is_let_go_between_submissions(scratch):
+    """Entries written back and read again carry on as if they had stayed in memory."""
+    kept, plain = KeptShadow(scratch.db, bytes(32)), Shadow(bytes(32))
+    for made, after in ((kept.shadow, kept.flush), (plain, lambda: None)):
+        authorities = [(AUTHORITY, 6, KEYS[AUTHORITY].x, KEYS[AUTHORITY].y)]
+        made.found(authorities, NOW)
+        made.apply(call(AUTHORITY, [admit(PRODUCER, 1)], lots=()), NOW)
+        after()
+        made.apply(call(PRODUCER, [act.register_lot(LOT, ROOT, 1000, 1)]), NOW)
+        after()
+        made.apply(call(PRODUCER, nonce=2), NOW)
+    again = KeptShadow(scratch.db, bytes(32))
+    kept.flush()
+    assert sorted(again.shadow.slots()) == sorted(plain.slots())
+    assert again.shadow.goods.lots[LOT] == plain.goods.lots[LOT]
+    assert bytes(32) not in again.shadow.goods.lots and len(again.shadow.goods.lots) == 1
 
 
 def test_midstate_is_what_sm3_holds_after_one_block():
