@@ -105,8 +105,8 @@ def test_operation_metrics_say_what_is_so_when_a_submission_was_sealed(
     text = operator.get("/metrics").text
     assert value(text, "originseal_engine_reachable") == 1
     assert value(text, "originseal_sealing_suspended") == 0
-    assert value(text, "originseal_anchor_lag_seconds_count") == 2  # the producer's admission and the lot
-    assert value(text, "originseal_anchor_lag_seconds_bucket", le="86400.0") == 2
+    assert value(text, "originseal_anchor_lag_seconds_count") == 1
+    assert value(text, "originseal_anchor_lag_seconds_bucket", le="86400.0") == 1
     assert value(text, "originseal_refused_submissions_total", code="signature-rejected", error="") == 1
     assert value(text, "originseal_outbox_oldest_age_seconds") == 0
     assert value(text, "originseal_outbox_submissions", state="queued") == 0
@@ -145,7 +145,7 @@ def test_waiting_submission_shows_its_age_when_nothing_can_be_sealed(
     small.ledger._seal()
     text = operator.get("/metrics").text
     assert value(text, "originseal_outbox_oldest_age_seconds") == 0
-    assert value(text, "originseal_anchor_lag_seconds_count") == 3
+    assert value(text, "originseal_anchor_lag_seconds_count") == 2
 
 
 def test_dead_engine_hides_only_what_it_knew(
