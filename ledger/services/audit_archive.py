@@ -20,7 +20,7 @@ from ledger.errors import StorageUnavailable
 from ledger.services.config import DataFolder, write_json
 
 MODES = ("full", "incremental", "sample")
-NAME = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<mode>full|incremental|sample)")
+NAME = re.compile(r"(?P<time>[0-9]{8}T[0-9]{6}Z)-(?P<mode>full|incremental|sample)")
 FORMS = {"json": "application/json", "html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 WHOLE = ".whole.json"  # what the operator keeps: matches no public name
 MAX_READ = 64 * 1024 * 1024

@@ -32,7 +32,7 @@ class Plan:
 
 def parse_every(text: str, field: str) -> int:
     """Seconds of a duration such as 90m, 24h or 7d. Raises Malformed."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     seconds = int(found[1]) * UNITS[found[2]] if found else 0
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise Malformed("a duration is a number and s, m, h or d: from 60s to 366d", field=field)
