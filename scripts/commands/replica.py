@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scripts.commands.key import PassphraseFile, open_signer
 from scripts.commands.output import EXIT_FINDING, EXIT_UNAVAILABLE, console, emit, stderr
 from scripts.commands.serve import BaseUrl, Data, Host, Port, listen
 
@@ -41,6 +42,10 @@ def replica(
     ] = False,
     node: Node = None,
     finality: Finality = "instant",
+    witness: Annotated[
+        Path | None, typer.Option("--witness", help="co-sign as an agency, with this SM2 key file 以此机构密钥见证签名")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Follow an operator, execute every block again, serve the own copy 运行独立副本.
@@ -51,6 +56,7 @@ def replica(
     from ledger.services.replica import start
 
     configure_logging(os.environ.get("ORIGINSEAL_LOG_LEVEL", "WARNING" if once else "INFO"))
+    signer = None if witness is None else open_signer(witness, passphrase_file)
     stop = threading.Event()
     opened, trusting = start(data, source=source, anchors=anchors, node=node, finality=finality, plain=plain, stop=stop)
     with opened:
@@ -62,6 +68,8 @@ def replica(
                 "print) before you rely on this copy. Better: start again with --anchors FILE.",
                 soft_wrap=True,
             )
+        if signer is not None:
+            opened.witness(signer)
         if once:
             _once(opened, as_json=as_json)
         else:

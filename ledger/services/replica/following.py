@@ -27,7 +27,7 @@ from ledger.services.replica.chains import OwnChain
 from ledger.services.replica.holdings import Holdings
 from ledger.services.replica.kept import Kept
 from ledger.services.replica.promises import Promises
-from ledger.services.replica.refusals import Refusal, Refused, Witnessed, keep
+from ledger.services.replica.refusals import EQUIVOCATION, Refusal, Refused, Witnessed, keep
 from ledger.services.replica.source import Source
 from ledger.services.replica.status import ReplicaStatus
 
@@ -191,13 +191,13 @@ class Follower:
 
     def _new_promise(self, fork: int) -> dict[str, object]:
         """What the source has signed of its other history, where it shows it: with a kept one that convicts it."""
-        found = []
         try:
-            for note in self._source.checkpoints(fork, EVIDENCE_CHECKPOINTS):
-                found.append(note.to_dict())
+            notes = self._source.checkpoints(fork, EVIDENCE_CHECKPOINTS)
         except OriginSealError:
-            pass  # the evidence is complete without it
-        return {"newCheckpoints": found}
+            return {"newCheckpoints": []}  # the evidence is complete without them
+        found: dict[str, object] = {"newCheckpoints": [note.to_dict() for note in notes]}
+        proof = self.promises.contradiction(notes)
+        return found if proof is None else {**found, EQUIVOCATION: proof}
 
     def _check_code(self) -> None:
         """The contracts have the anchored code, from the first signed checkpoint on (before, they may be missing)."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import Any
 
 from ledger.errors import Malformed, NotFound, VerificationFailed
 from ledger.proof import checkpoint as checkpoints
 from ledger.proof import cosignature as cosignatures
 from ledger.proof.anchors import Anchors
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
+from ledger.proof.equivocation import Equivocation, verify_equivocation
 from ledger.proof.header import parse_header
 from ledger.proof.note import Note
 from ledger.services.replica.chains import OwnChain
@@ -95,6 +97,7 @@ class Promises:
             raise Refused(
                 "two-checkpoints", f"the source signed two checkpoints of height {height}", height,
                 sides=Witnessed(height, self._chain.header(height), None, [kept, signed]),
+                equivocation=Equivocation(kept, signed, ()).to_dict(),
             )  # fmt: skip
 
     def compare(self) -> None:
@@ -127,6 +130,21 @@ class Promises:
                 sides=Witnessed(height, None, None, [signed]),
                 block="0x" + block_hash.hex(),
             )
+
+    def contradiction(self, notes: Iterable[Note]) -> dict[str, Any] | None:
+        """The proof, by the source's own signatures, that `notes` are of another history than what it signed before;
+        None where no height is signed twice."""
+        for note in notes:
+            kept = self._kept.checkpoint(note.checkpoint.height)
+            if kept is None or kept.checkpoint == note.checkpoint:
+                continue
+            claim = Equivocation(kept, note.signed, ())
+            try:
+                verify_equivocation(claim, self._anchors)
+            except VerificationFailed:
+                continue
+            return claim.to_dict()
+        return None
 
     def newest(self) -> Checkpoint | None:
         """The highest checkpoint that the source ever signed."""

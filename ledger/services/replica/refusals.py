@@ -18,6 +18,7 @@ from ledger.services.config import write_json
 
 FORMAT = "originseal-replica-evidence/v1"
 FOLDER = "evidence"
+EQUIVOCATION = "equivocation"  # in evidence: a proof by the source's own signatures, originseal-equivocation/v1
 
 # kind → (Chinese, English): what happened, in words for people.
 KINDS: dict[str, tuple[str, str]] = {
@@ -110,6 +111,9 @@ def keep(root: Path, source: str, refused: Refused, context: dict[str, Any]) -> 
     zh, en = KINDS[refused.kind]
     evidence = {key: value.to_json() if isinstance(value, Witnessed) else value for key, value in
                 refused.evidence.items()}  # fmt: skip
+    proof = evidence.get(EQUIVOCATION)
+    if proof is not None:  # by itself, in the form that `originseal verify --equivocation` reads
+        write_json(root / FOLDER / name.replace(".json", f"-{EQUIVOCATION}.json"), proof)
     write_json(
         root / FOLDER / name,
         {

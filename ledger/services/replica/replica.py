@@ -27,7 +27,8 @@ from ledger.chain.jsonrpc import JsonRpcEngine
 from ledger.chain.reader import ChainReader
 from ledger.chain.rpcserver import handle_json
 from ledger.crypto.digest import Digest
-from ledger.errors import BlockRefused, Conflict, Malformed, NotFound, Untrusted, VerificationFailed
+from ledger.crypto.ports import Signer
+from ledger.errors import BlockRefused, Conflict, Malformed, NotFound, OriginSealError, Untrusted, VerificationFailed
 from ledger.proof.anchors import Anchors, parse_anchors
 from ledger.proof.checkpoint import SignedCheckpoint
 from ledger.services.bundles import BundleBuilder
@@ -40,8 +41,9 @@ from ledger.services.replica.following import Follower
 from ledger.services.replica.holdings import Holdings
 from ledger.services.replica.kept import Kept
 from ledger.services.replica.source import Source
-from ledger.services.replica.status import ReplicaStatus
+from ledger.services.replica.status import BEHIND, FOLLOWING, ReplicaStatus
 from ledger.services.replica.verifying import Verdict, judge
+from ledger.services.replica.vouching import Vouching
 
 FILE = "replica.sqlite"
 
@@ -96,6 +98,7 @@ class Replica:
             [key.public for key in self.trust.checkpoint_keys.values()],
             self.feed,
         )
+        self._vouching: Vouching | None = None
         self.explorer = Explorer(self.chain, None, self._lot_name)
 
     # ------------------------------------------------------------------------------------------------ following
@@ -106,16 +109,31 @@ class Replica:
         status = self.follower.poll()
         if status.code_checked and self.deployment.block == 0:
             self._find_deployment(status.height)
-        return status
+        if self._vouching is not None and status.state in (FOLLOWING, BEHIND):
+            self.follower.warn("witness", self._vouching.vouch(self.source))
+        return self.follower.status
+
+    def witness(self, signer: Signer) -> None:
+        """From now on co-sign, after each agreement, what was executed here. Raises NotAuthorised for a key that the
+        anchors do not name, Conflict on an own node (which executes in our place)."""
+        if not isinstance(self.own, EmbeddedCopy):
+            raise Conflict(
+                "only a replica that executes every block itself co-signs by execution",
+                hint="beside an own node use `originseal witness`",
+            )
+        self._vouching = Vouching(self.chain, self.kept, self.trust, signer)
 
     def _find_deployment(self, head: int) -> None:
         """Remember in which block the first contract appeared: reading events begins there."""
         low, high = 0, head  # at block 0 there is no contract, at the head there is
         where = "0x" + self.deployment.address(ORDER[0]).hex()
-        while high - low > 1:
-            middle = (low + high) // 2
-            found = self.engine.request("eth_getCode", [where, hex(middle)]) != "0x"
-            low, high = (low, middle) if found else (middle, high)
+        try:
+            while high - low > 1:
+                middle = (low + high) // 2
+                found = self.engine.request("eth_getCode", [where, hex(middle)]) != "0x"
+                low, high = (low, middle) if found else (middle, high)
+        except OriginSealError:  # a node that forgets old states: reading begins at block 0
+            return
         self.deployment = self.chain.deployment = self._signed.deployment = replace(self.deployment, block=high)
         self.config = replace(self.config, deployment=self.deployment.to_json())
         save_config(self.folder, self.config)
@@ -134,7 +152,7 @@ class Replica:
             differs = parse_anchors(self.source.anchors()) != self.trust
         except Untrusted as error:
             self.follower.warn("anchors", f"the source's anchors.json cannot be read: {error.message}")
-        except Exception:  # the source is down: polling says so
+        except OriginSealError:  # the source is down: polling says so
             return
         else:
             self.follower.warn(

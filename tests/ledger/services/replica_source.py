@@ -38,6 +38,7 @@ class Source:
         self.told = told
         self.lies = Lies()
         self.asked: list[str] = []
+        self.refuse_cosignatures = False
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -108,6 +109,11 @@ class Source:
             query = {name: int(values[0]) for name, values in parse_qs(path.query).items()}
             notes = [note for note in lies.feed(self._notes()) if note.checkpoint.height >= query["from"]]
             return feed_text(notes[: query["limit"]]).encode()
+        if path.path.endswith("/cosignatures"):
+            if self.refuse_cosignatures:
+                raise NotFound("not taken")
+            self.told.feed.receive(int(path.path.split("/")[2]), json.loads(sent))
+            return b"{}"
         if path.path.startswith("/checkpoints/"):
             height = int(path.path.rsplit("/", 1)[1])
             for note in lies.feed([self.told.feed.note(height)]):
