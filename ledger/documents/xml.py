@@ -39,11 +39,14 @@ _SPACE = re.compile(rb"[ \t\r\n]*")
 _LIMITS = (etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_ENTITY_LOOP)
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
 _INSTRUCTION = etree.XPath("boolean(//processing-instruction() | /processing-instruction())")
-_LONG_TEXT = etree.XPath(f"boolean(//text()[string-length() > {MAX_TEXT}])")
+_LONG_TEXT = etree.XPath("boolean(//text()[string-length() > $limit])")
 
 
-def parse_xml(data: bytes) -> etree._Element:
-    """The root element. Raises HostileXml for what is never accepted, Malformed for anything but well-formed UTF-8."""
+def parse_xml(data: bytes, max_text: int = MAX_TEXT) -> etree._Element:
+    """The root element. Raises HostileXml for what is never accepted, Malformed for anything but well-formed UTF-8.
+
+    `max_text` bounds one value; a caller that awaits a whole message inside a value raises it.
+    """
     _check_bounds(data)
     text = _check_encoding(data)
     _check_prolog(data[len(data) - len(text) :])
@@ -64,8 +67,8 @@ def parse_xml(data: bytes) -> etree._Element:
         raise HostileXml(f"elements are nested more than {MAX_DEPTH} deep", field="/")
     if text.find(b"<?", 1) > 0 and _INSTRUCTION(root):
         raise HostileXml("processing instructions are not accepted", field="/")
-    if len(text) > MAX_TEXT and _LONG_TEXT(root):
-        raise HostileXml(f"a value has more than {MAX_TEXT} characters", field="/")
+    if len(text) > max_text and _LONG_TEXT(root, limit=max_text):
+        raise HostileXml(f"a value has more than {max_text} characters", field="/")
     return root
 
 

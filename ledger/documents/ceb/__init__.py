@@ -1,14 +1,15 @@
 """Customs cross-border e-commerce messages (CEB 2022-05): parse, check, emit, answer, all from tables.
 
-`parse_message` reads bytes; `node_from_payload` reads a sealed record back; `compose_message` and `emit_message` write
-messages in schema order; `receipt_message` writes the customs-style answer (CEB304, 404, 506, 604): docs/customs.md.
+Every export message, the import core, their answers, CEB792 and CEB900. `parse_message` reads bytes;
+`node_from_payload` reads a sealed record back; `compose_message` and `emit_message` write messages in schema order;
+`receipt_message` writes the customs-style answer: docs/customs.md.
 """
 
 from __future__ import annotations
 
 from ledger.documents.ceb.answers import ACCEPTED, REJECTED, STORED, Answer, receipt_message, status_words
 from ledger.documents.ceb.emit import compose_message, emit_message, new_guid, node_from_payload
-from ledger.documents.ceb.model import BusinessNode, CebMessage, Defect
+from ledger.documents.ceb.model import BusinessNode, CebMessage, Defect, Extension
 from ledger.documents.ceb.parse import parse_message
 from ledger.documents.ceb.schema import customs_currency, iso_currency
 
@@ -20,6 +21,7 @@ __all__ = [
     "BusinessNode",
     "CebMessage",
     "Defect",
+    "Extension",
     "compose_message",
     "customs_currency",
     "emit_message",

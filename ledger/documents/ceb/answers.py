@@ -1,4 +1,4 @@
-"""The answers that customs-style processing gives: CEB304, CEB404, CEB506 and CEB604 messages.
+"""The answers that customs-style processing gives: CEB304, CEB404, CEB506, CEB604 and every other receipt message.
 
 Job: for each business node of a declaration, one answer node with its status and a reason, written in schema order.
 Which status a document deserves is decided by the caller; the codes and their meaning are in codes/statuses.json,

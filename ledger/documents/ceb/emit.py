@@ -13,9 +13,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ledger.crypto.digest import parse_sm3
-from ledger.documents.ceb.model import BusinessNode, CebMessage, Fields
-from ledger.documents.ceb.parse import Mode, parse_message
+from ledger.documents.ceb.model import BusinessNode, CebMessage, Extension, Fields
+from ledger.documents.ceb.parse import Mode, parse_message, refuse_errors
 from ledger.documents.ceb.schema import NAMESPACE, FieldSpec, MessageSchema, common, schema, schema_of_kind
+from ledger.documents.xmlcanonical import XML_NAMESPACE
 from ledger.errors import Malformed
 
 _CARRIAGE_RETURN = {"\r": "&#13;"}  # a literal one would be read back as a line feed (XML 1.0, 2.11)
@@ -33,9 +34,13 @@ def compose_message(
     *,
     guid: str | None = None,
     subscriptions: Iterable[Mapping[str, str]] = (),
+    extension: Extension | None = None,
     mode: Mode = "strict",
 ) -> bytes:
-    """A new message from (head, lines) pairs. Raises Malformed when parsing in `mode` would refuse it."""
+    """A new message from (head, lines) pairs. Raises Malformed when parsing in `mode` would refuse it.
+
+    It is still unsigned, and a signature that is missing is the one thing that strict composing does not refuse.
+    """
     table = schema(message_type)
     data = _write(
         table,
@@ -44,8 +49,11 @@ def compose_message(
         "1.0",
         None if transfer is None else dict(transfer),
         [dict(s) for s in subscriptions],
+        extension=None if extension is None else extension.to_xml(),
     )
-    parse_message(data, mode)
+    message = parse_message(data, "lenient")
+    if mode == "strict":
+        refuse_errors(tuple(e for e in message.errors if e.code != "signature-missing"))
     return data
 
 
@@ -63,6 +71,7 @@ def emit_message(message: CebMessage) -> bytes:
         list(message.subscriptions),
         message.signature,
         message.extension,
+        message.attributes,
     )
 
 
@@ -98,10 +107,11 @@ def _write(
     subscriptions: list[Fields],
     signature: bytes | None = None,
     extension: bytes | None = None,
+    attributes: Fields | None = None,
 ) -> bytes:
     parts = [
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ceb:{table.type}Message xmlns:ceb="{NAMESPACE}"'
-        f' guid="{_attribute(guid)}" version="{_attribute(version)}">'
+        f' guid="{_attribute(guid)}" version="{_attribute(version)}"{_attributes(attributes or {})}>'
     ]
     for head, lines in nodes:
         parts.append(f"<ceb:{table.node}>")
@@ -115,7 +125,8 @@ def _write(
         parts.append(f"<ceb:BaseTransfer>{_fields(common('BaseTransfer'), transfer)}</ceb:BaseTransfer>")
     for subscription in subscriptions:
         parts.append(f"<ceb:BaseSubscribe>{_fields(common('BaseSubscribe'), subscription)}</ceb:BaseSubscribe>")
-    parts += [raw.decode("utf-8") for raw in (signature, extension) if raw is not None]
+    last = {"Signature": signature, "ExtendMessage": extension}
+    parts += [raw.decode("utf-8") for name in table.envelope if (raw := last.get(name)) is not None]
     parts.append(f"</ceb:{table.type}Message>\n")
     return "".join(parts).encode("utf-8")
 
@@ -128,6 +139,21 @@ def _fields(specs: tuple[FieldSpec, ...], values: Fields) -> str:
     ]
     known = {spec.name for spec in specs}
     parts += [f"<ceb:{n}>{escape(v, _CARRIAGE_RETURN)}</ceb:{n}>" for n, v in values.items() if n not in known]
+    return "".join(parts)
+
+
+def _attributes(values: Fields) -> str:
+    """The root's other attributes, each foreign namespace declared where it is used."""
+    parts = []
+    for i, (name, text) in enumerate(values.items()):
+        namespace, _, short = name.rpartition("}")
+        prefix = ""
+        if namespace == XML_NAMESPACE[:-1]:
+            prefix = "xml:"
+        elif namespace:
+            prefix = f"a{i}:"
+            parts.append(f' xmlns:a{i}="{_attribute(namespace[1:])}"')
+        parts.append(f' {prefix}{short}="{_attribute(text)}"')
     return "".join(parts)
 
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 from lxml import etree
 
-from ledger.documents.ceb.defects import defect, diagnose
+from ledger.documents.ceb.defects import defect, diagnose, short
 from ledger.documents.ceb.model import Defect, Fields
 from ledger.documents.ceb.schema import NAMESPACE, FieldSpec, common, schema
 from ledger.errors import Malformed
@@ -46,13 +46,13 @@ class Table:
 
 @cache
 def table(message_type: str, part: str) -> Table:
-    """The table of a message's "head" or "list", or of a common node such as BaseTransfer."""
+    """The table of a message's "head" or "list", or (by edition) of a common node such as BaseTransfer."""
     if part == "head":
         specs = schema(message_type).head_fields
     elif part == "list":
         specs = schema(message_type).list_fields
     else:
-        specs = common(part)
+        specs = common(part, message_type)
     return Table(
         {spec.name: (i, spec.accepts, spec) for i, spec in enumerate(specs)},
         frozenset(spec.name for spec in specs if not spec.optional),
@@ -89,8 +89,7 @@ def read_pairs(rules: Table, pairs: Iterable[tuple[str, str]], path: str, defect
     if not rules.mandatory <= values.keys():
         for name, (_, _, spec) in fields.items():
             if name in rules.mandatory and name not in values:
-                zh = spec.zh.split("-", 1)[0][:40]
-                defects.append(defect("missing-mandatory", f"{path}/{name}", name=name, zh=zh))
+                defects.append(defect("missing-mandatory", f"{path}/{name}", name=name, zh=short(spec.zh)))
     if len(defects) > MAX_COLLECTED:
         raise refuse(path, f"more than {MAX_COLLECTED} deviations in one message", "报文偏差过多")
     return values
@@ -130,20 +129,17 @@ def octet_pairs(
     if start is None or not text.endswith(shape.end):
         return None
     position, end = start.end(), len(text) - len(shape.end)
-    if shape.line is None:
-        body = shape.head.match(text, position, end)
-        return None if body is None or body.end() != end else (shape.pairs(body.group()), [])
     found = shape.head.match(text, position, end)
     if found is None:
         return None
     lines: list[list[tuple[str, str]]] = []
     position = found.end()
-    while (item := shape.line.match(text, position, end)) is not None:
+    while shape.line is not None and (item := shape.line.match(text, position, end)) is not None:
         if len(lines) == max_lines:
             return None
         lines.append(shape.pairs(item.group(1)))
         position = item.end()
-    return None if text[position:end].strip() else (shape.pairs(found.group(1)), lines)
+    return None if text[position:end].strip() else (shape.pairs(found.group(0 if head is None else 1)), lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from lxml import etree
 
 from ledger.crypto.digest import sm3_text
 from ledger.crypto.sm3 import sm3
+from ledger.documents.ceb.checks import MAX_ORIGINAL
 from ledger.documents.ceb.defects import defect, diagnose
 from ledger.documents.ceb.fields import element_pairs, local, octet_pairs, read_pairs, refuse, table
 from ledger.documents.ceb.model import BusinessNode, CebMessage, Defect, Fields
+from ledger.documents.ceb.rules import check_node
 from ledger.documents.ceb.schema import MAX_SUBSCRIPTIONS, NAMESPACE, SIGNATURE_TAG, MessageSchema, schema, tag
-from ledger.documents.xml import parse_xml
+from ledger.documents.xml import MAX_TEXT, parse_xml
 from ledger.documents.xmlcanonical import c14n
 from ledger.errors import Malformed
 
@@ -28,14 +30,17 @@ Mode = Literal["strict", "lenient"]
 
 # Deviations listed in one refusal; a hostile message could otherwise make an answer as large as itself.
 MAX_DEFECTS = 200
+_ROOT_WITHIN = 4096  # octets: a prolog with a comment, and the root element's name
 _SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 _ROOT = f"{{{NAMESPACE}}}CEB"
 _TRANSFER, _SUBSCRIBE, _EXTENSION = tag("BaseTransfer"), tag("BaseSubscribe"), tag("ExtendMessage")
+_EXTENSION_PARTS = [tag("name"), tag("version"), tag("Message")]
+MAX_VERSION = 10  # characters of the root's version
 
 
 def parse_message(data: bytes, mode: Mode = "strict") -> CebMessage:
     """Parse one message. Raises Malformed (HostileXml among it); its `detail["defects"]` lists every deviation."""
-    root = parse_xml(data)
+    root = parse_xml(data, MAX_ORIGINAL if b"CEB900Message" in data[:_ROOT_WITHIN] else MAX_TEXT)
     name = str(root.tag)
     if not name.startswith(_ROOT) or not name.endswith("Message"):
         raise Malformed(
@@ -52,8 +57,14 @@ def parse_message(data: bytes, mode: Mode = "strict") -> CebMessage:
     except Malformed as error:
         error.detail["defects"] = _listed(reader.defects)
         raise
-    errors = message.errors
-    if mode == "strict" and errors:
+    if mode == "strict":
+        refuse_errors(message.errors)
+    return message
+
+
+def refuse_errors(errors: tuple[Defect, ...]) -> None:
+    """Raise Malformed listing the errors, if there are any."""
+    if errors:
         raise Malformed(
             f"{errors[0].message_en} ({errors[0].message_zh})",
             field=errors[0].path,
@@ -61,7 +72,6 @@ def parse_message(data: bytes, mode: Mode = "strict") -> CebMessage:
             defects=_listed(errors),
             defect_count=len(errors),
         )
-    return message
 
 
 def _listed(defects: list[Defect] | tuple[Defect, ...]) -> list[dict[str, str]]:
@@ -85,7 +95,7 @@ class _Reader:
         self.defects: list[Defect] = []
 
     def read(self, root: etree._Element) -> CebMessage:
-        guid, version = self._root_attributes(root)
+        guid, version, others = self._root_attributes(root)
         nodes: list[etree._Element] = []
         envelope: dict[str, list[etree._Element]] = {}
         node_tag, rank = _layout(self.schema.type)
@@ -109,6 +119,8 @@ class _Reader:
             last = max(last, place)
         signature = self._single(envelope.get(SIGNATURE_TAG))
         extension = self._single(envelope.get(_EXTENSION))
+        if extension is not None:
+            self._check_extension(envelope[_EXTENSION][0])
         return CebMessage(
             message_type=self.schema.type,
             guid=guid,
@@ -119,6 +131,7 @@ class _Reader:
             signature=signature,
             extension=extension,
             defects=tuple(self.defects),
+            attributes=others,
         )
 
     def _single(self, elements: list[etree._Element] | None) -> bytes | None:
@@ -129,7 +142,22 @@ class _Reader:
             raise refuse(self.path, f"{name} appears twice", f"{name} 重复出现")
         return c14n(elements[0])
 
-    def _root_attributes(self, root: etree._Element) -> tuple[str, str]:
+    def _check_extension(self, element: etree._Element) -> None:
+        """Name, version and at most one foreign element, which is kept as it is."""
+        path = f"{self.path}/ExtendMessage"
+        names = [str(child.tag) for child in element]
+        last = element[-1] if len(element) else element
+        texts = [element.text, last.text, *(child.tail for child in element), *(child.tail for child in last)]
+        plain = not any(text and text.strip() for text in texts) and not element.attrib
+        if names != _EXTENSION_PARTS or len(last) > 1 or len(last.attrib) or not plain:
+            self.defects.append(defect("extension-shape", path))
+            return
+        pairs = [(local(str(child.tag)), child.text or "") for child in list(element)[:2]]
+        if any(len(child) or len(child.attrib) for child in list(element)[:2]):
+            self.defects.append(defect("extension-shape", path))
+        read_pairs(table(self.schema.edition, "ExtendMessage"), pairs, path, self.defects)
+
+    def _root_attributes(self, root: etree._Element) -> tuple[str, str, Fields]:
         attributes = {str(k): str(v) for k, v in root.attrib.items()}
         for name in attributes:
             if name not in ("guid", "version") and not name.startswith(_SCHEMA_INSTANCE):
@@ -142,8 +170,9 @@ class _Reader:
             if found is not None:
                 self.defects.append(found)
         if version != "1.0":
-            self.defects.append(defect("version", f"{self.path}/@version"))
-        return guid, version
+            level = "specification" if 1 <= len(version) <= MAX_VERSION else "schema"
+            self.defects.append(defect("version", f"{self.path}/@version", level=level))
+        return guid, version, {k: v for k, v in attributes.items() if k not in ("guid", "version")}
 
     def _nodes(self, elements: list[etree._Element], *, signed: bool) -> tuple[BusinessNode, ...]:
         if not elements:
@@ -160,14 +189,16 @@ class _Reader:
             path = f"{self.path}/{self.schema.node}[{i}]"
             node = self._node(element, path)
             if self.schema.answer is not None:
-                # Several receipts may lawfully pay one order: they differ in their payment number.
-                key = (*node.key, node.head.get("payNo", ""))
+                # Several receipts may lawfully pay one order (payNo), a split message has several parts (msgSeqNo).
+                key = (*node.key, *[node.head.get(name, "") for name in self.schema.distinct])
                 if key in seen:
                     self.defects.append(defect("duplicate-key", path, value=" ".join(node.key)))
                 seen.add(key)
             nodes.append(node)
-        if self.schema.signature_required and not signed and any(n.head.get("appStatus") == "2" for n in nodes):
-            self.defects.append(defect("signature-missing", self.path, severity="notice"))
+        if self.schema.signature == "always" and not signed:
+            self.defects.append(defect("signature-missing", self.path))
+        elif self.schema.signature == "declared" and not signed and any(n.head.get("appStatus") == "2" for n in nodes):
+            self.defects.append(defect("signature-missing", self.path, severity="notice", level="specification"))
         return tuple(nodes)
 
     def _node(self, element: etree._Element, path: str) -> BusinessNode:
@@ -188,6 +219,8 @@ class _Reader:
             )
         if message.list is not None:
             self._check_lines(lines, path)
+        if message.ruled:
+            check_node(message, head, lines, path, self.defects)
         key = tuple([head.get(name, "").strip() for name in message.key])
         if message.answer is not None and not all(key):
             names = " and ".join(message.key)
@@ -197,7 +230,7 @@ class _Reader:
     def _read_slowly(self, element: etree._Element, path: str) -> tuple[Fields, tuple[Fields, ...]]:
         message = self.schema
         head_table = table(message.type, "head")
-        if message.head is None or message.list is None:
+        if message.head is None:
             return read_pairs(head_table, element_pairs(element, path), path, self.defects), ()
         if len(element.attrib):
             raise refuse(path, "an element carries an attribute", "业务元素不应带属性")
@@ -207,7 +240,7 @@ class _Reader:
         if any(text and text.strip() for text in texts):
             raise refuse(path, "there is text between elements", "元素之间有多余文本")
         for child in element:
-            if child.tag == tag(message.list):
+            if message.list is not None and child.tag == tag(message.list):
                 if len(lines) == message.max_lines:
                     raise refuse(path, f"more than {message.max_lines} lines", f"商品超过 {message.max_lines} 项")
                 line_path = f"{path}/{message.list}[{len(lines) + 1}]"
@@ -225,8 +258,10 @@ class _Reader:
         return read_pairs(head_table, element_pairs(heads[0], head_path), head_path, self.defects), tuple(lines)
 
     def _check_lines(self, lines: tuple[Fields, ...], path: str) -> None:
-        if not lines:
-            self.defects.append(defect("missing-mandatory", path, name=self.schema.list, zh="商品表体"))
+        if len(lines) < self.schema.min_lines:
+            self.defects.append(defect("missing-mandatory", path, name=self.schema.list, zh="表体"))
+        if not self.schema.numbered:
+            return
         for i, line in enumerate(lines, 1):
             value = line.get("gnum", "")
             if not value.isascii() or not value.isdigit():
@@ -243,7 +278,7 @@ class _Reader:
         if not elements:
             self.defects.append(defect("missing-mandatory", self.path, name="BaseTransfer", zh="报文传输实体"))
             return None
-        rules = table("", "BaseTransfer")
+        rules = table(self.schema.edition, "BaseTransfer")
         first = read_pairs(rules, element_pairs(elements[0], path), path, self.defects)
         for other in elements[1:]:
             if read_pairs(rules, element_pairs(other, path), path, []) != first:
@@ -255,7 +290,7 @@ class _Reader:
     def _subscriptions(self, elements: list[etree._Element]) -> tuple[Fields, ...]:
         if len(elements) > MAX_SUBSCRIPTIONS:
             raise refuse(self.path, f"more than {MAX_SUBSCRIPTIONS} BaseSubscribe", "BaseSubscribe 超过 5 个")
-        rules = table("", "BaseSubscribe")
+        rules = table(self.schema.edition, "BaseSubscribe")
         return tuple(
             read_pairs(
                 rules,
