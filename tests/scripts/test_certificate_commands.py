@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,11 +17,13 @@ from typer.testing import CliRunner
 from ledger.crypto.keyfile import write_key
 from ledger.crypto.sm2 import PrivateKey
 from ledger.domain.members import ZONES, check_uscc
-from ledger.errors import OriginSealError
+from ledger.errors import CertificateRejected, OriginSealError
+from scripts.commands import certificate
 from scripts.commands.app import app
 from scripts.commands.certificate import parse_moment
 from tests.e2e.serving import originseal
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "certificates.md"
 PASSPHRASE = "passphrase of the certificate tests"
 USCC, OTHER = check_uscc("91441400MA4UXY123U"), check_uscc("91440300MA5DA1234H")
 
@@ -33,10 +37,6 @@ class Desk:
         self.folder = folder
         self.runner = CliRunner()
 
-    def keys(self, *names: str) -> None:
-        for name in names:
-            write_key(self.folder / f"{name}.key", PrivateKey.generate(), PASSPHRASE)
-
     def __call__(self, *arguments: str) -> Any:
         done = self.runner.invoke(app, ["certificate", *arguments, "--json"], standalone_mode=False)
         if done.exception is not None:
@@ -48,27 +48,15 @@ class Desk:
             self(*arguments)
         return caught.value.code
 
-    def found(self) -> None:
-        self("self-sign", "--ca", "root", "--key", "root.key", "-o", "root.pem", "--name", "根证书", "--path-len", "1")
-        self("request", "zone.key", "-o", "zone.csr", "--name", "梅州综试区证书机构", "--zone", "1")
-        self("issue", "zone.csr", "--ca", "root", "--key", "root.key", "-o", "zone.pem", "--authority")
-        self("adopt", "zone.pem", "--ca", "zone", "--above", "root.pem")
-        self("request", "member.key", "-o", "member.csr", "--name", "梅州柚子合作社", "--uscc", USCC, "--zone", "1")
-        self(
-            "issue",
-            "member.csr",
-            "--ca",
-            "zone",
-            "--key",
-            "zone.key",
-            "-o",
-            "member.pem",
-            "--uscc",
-            USCC,
-            "--days",
-            "90",
-        )
-        self.lists()
+    def run_documented(self, upto: str) -> None:
+        """The commands of docs/certificates.md, word for word, up to the first that begins with `upto`."""
+        text = DOCUMENT.read_text(encoding="utf-8").split("## Commands")[1].split("```")[1]
+        for line in filter(None, text.splitlines()):
+            if line.startswith(f"originseal {upto}"):
+                return
+            done = self.runner.invoke(app, shlex.split(line)[1:], standalone_mode=False)
+            assert done.exception is None, (line, done.exception)
+        raise AssertionError(f"no documented command {upto}")
 
     def lists(self) -> None:
         for name in ("root", "zone"):
@@ -84,9 +72,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a root, a zone's authority and a member, made once: each key file opened costs 0.2 s."""
     folder = tmp_path_factory.mktemp("founded")
     with pytest.MonkeyPatch.context() as patched:
-        made = Desk(folder, patched)
-        made.keys("root", "zone", "member")
-        made.found()
+        Desk(folder, patched).run_documented(upto="certificate verify")
     return folder
 
 
@@ -179,6 +165,14 @@ def test_moment_is_refused_when_it_is_none(text: str) -> None:
 def test_moment_is_read_in_both_forms() -> None:
     assert parse_moment("1795507200", "--at") == parse_moment("2026-11-24T08:00:00Z", "--at") == 1_795_507_200
     assert parse_moment("2026-11-24T16:00:00+08:00", "--at") == 1_795_507_200
+
+
+def test_document_names_every_refusal_and_every_command() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for leaf in CertificateRejected.__subclasses__():
+        assert f"| `{leaf.code}` | {leaf.title_zh}" in text, leaf.code
+    commands = {command.name for command in certificate.app.registered_commands}
+    assert commands == set(re.findall(r"^originseal certificate ([a-z-]+)", text, re.MULTILINE))
 
 
 def test_zones_fit_the_form_of_a_unit() -> None:

@@ -309,10 +309,11 @@ def _current_list(issuer: Certificate, lists: Sequence[RevocationList], checked_
             field="lists",
             hint="ask the authority for its current list (`originseal certificate crl` makes one)",
         )
-    for held in own:
+    under_its_key = [held for held in own if held.authority.key_id in (None, issuer.key_id)]
+    for held in under_its_key or own:  # an authority that changed its key has a list under each
         held.check_issuer(issuer)
-    newest = max(own, key=lambda held: held.number)
-    if any(held.number == newest.number and held.der != newest.der for held in own):
+    newest = max(under_its_key, key=lambda held: held.number)
+    if any(held.number == newest.number and held.der != newest.der for held in under_its_key):
         raise OutsideProfile(f"two different revocation lists have the number {newest.number}", field="lists")
     if newest.this_update > checked_at:
         raise CrlNotYetValid("the revocation list is from the future", field="lists.thisUpdate")

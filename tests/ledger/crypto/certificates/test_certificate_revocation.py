@@ -169,8 +169,10 @@ def test_lists_are_refused_when_one_number_has_two_contents() -> None:
 
 def test_certificate_is_refused_when_the_list_was_signed_by_another_key() -> None:
     impostor = self_sign(SUB_NAME, STRANGER_KEY, YEARS)
+    other = crl_of(impostor, STRANGER_KEY, number=99)
     with pytest.raises(refusals.KeyIdentifierMismatch):
-        check(lists=[ROOT_CRL, crl_of(impostor, STRANGER_KEY)])
+        check(lists=[ROOT_CRL, other])
+    assert check(lists=[ROOT_CRL, other, SUB_CRL]).lists[0].number == 1, "each key of an authority has its own list"
     no_crl = authority(SUB_NAME, SUB_KEY, ROOT, ROOT_KEY, usage=ext.write_usages(frozenset((ext.CERTIFICATE_SIGN,))))
     with pytest.raises(refusals.WrongKeyUsage):
         check(intermediates=[no_crl])
