@@ -62,7 +62,9 @@ class FeedFile:
                 raise Malformed("the feed does not end with a note", field=self.path.name)
             return None, 0, size
         for at, stop in zip(reversed(starts), (len(window), *reversed([start - 1 for start in starts])), strict=False):
-            for end in (stop, stop - 1):  # a separator alone may have been written
+            # What follows a note is told from it by a second empty line; the first stands after the checkpoint.
+            second = window.find(b"\n\n", window.find(b"\n\n", at) + 2, stop)
+            for end in (stop, second + 1):
                 try:
                     return self._parse(window[at:end]), first + end, size
                 except Malformed:
