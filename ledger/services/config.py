@@ -19,10 +19,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ledger.chain import jsontext
 from ledger.errors import Malformed, NotFound
 
 FORMAT = "originseal-config/v1"
 DEFAULT_CHAIN_ID = 20250
+MAX_DEPTH = 16  # of nested JSON; the deepest setting, a contract of the deployment, is at 4
+_TYPES = {"chain_id": int, "engine": dict, "finality": str, "operator": dict, "deployment": dict, "role": str}
 OPERATOR, REPLICA = "operator", "replica"  # Config.role
 
 
@@ -78,6 +81,10 @@ class DataFolder:
     def audit_report(self) -> Path:
         return self.root / "audit.json"
 
+    @property
+    def audit_work(self) -> Path:
+        return self.root / "audit-work"
+
     def exists(self) -> bool:
         return self.config.exists()
 
@@ -85,7 +92,7 @@ class DataFolder:
 def load_config(folder: DataFolder) -> Config:
     """Read DATA/config.json; raises NotFound when the folder holds no ledger, Malformed when the file is damaged."""
     try:
-        raw = json.loads(folder.config.read_text(encoding="utf-8"))
+        raw = jsontext.loads(folder.config.read_bytes(), MAX_DEPTH)
     except FileNotFoundError as e:
         raise NotFound(
             f"no ledger in {folder.root}", hint="create one with `originseal demo --data DIR`, or name another folder"
@@ -95,9 +102,13 @@ def load_config(folder: DataFolder) -> Config:
     if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
         raise Malformed(f"config.json is not in the format {FORMAT}", field="format")
     try:
-        return Config(**raw)
+        config = Config(**raw)
     except TypeError as e:
         raise Malformed(f"config.json has unknown settings: {e}", field="config.json") from e
+    for name, kind in _TYPES.items():
+        if type(getattr(config, name)) is not kind:
+            raise Malformed(f"{name} in config.json is not of the type {kind.__name__}", field=name)
+    return config
 
 
 def save_config(folder: DataFolder, config: Config) -> None:

@@ -6,7 +6,6 @@ questions are bounded (an index, one row, one file's size): asking every few sec
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 
-from ledger.chain import outbox
+from ledger.chain import jsontext, outbox
 from ledger.chain.gateway import Gateway
 from ledger.chain.sending import transaction_count
 from ledger.errors import OriginSealError
@@ -32,6 +31,7 @@ from ledger.vault import Vault, reading
 from ledger.vault.tables import cosignatures
 
 MAX_AUDIT_REPORT = 64 << 20  # bytes of audit.json that are read at all
+MAX_DEPTH = 64  # of its nested JSON
 WITNESS_WINDOW = 10_000  # newest blocks in which a witness's last co-signature is looked for
 SEVERITIES = ("critical", "error", "warning")
 MODES = ("full", "incremental", "sample")
@@ -186,10 +186,12 @@ class AuditReader:
             status = self._path.stat()
             state = (status.st_mtime_ns, status.st_size)
             if self._seen is None or self._seen[0] != state:
-                value = json.loads(self._path.read_bytes()) if status.st_size <= MAX_AUDIT_REPORT else None
+                value = (
+                    jsontext.loads(self._path.read_bytes(), MAX_DEPTH) if status.st_size <= MAX_AUDIT_REPORT else None
+                )
                 self._seen = (state, parse_audit(value))
             return self._seen[1]
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             return None
 
 

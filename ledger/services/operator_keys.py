@@ -18,6 +18,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.chain import jsontext
 from ledger.crypto import sm4
 from ledger.crypto.keyfile import FileSigner, write_key
 from ledger.crypto.ports import Signer
@@ -103,7 +104,7 @@ def _secrets(keys: Path, passphrase: str) -> dict[str, bytes]:
     try:
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise BadKey("others can read the operator's keys", field=path.name, hint=f"chmod 600 {path}")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = jsontext.loads(path.read_bytes(), 8)
         kdf = document["kdf"]
         # The costs are ours, not the file's: an altered file must not choose how much memory we spend.
         if document["format"] != FORMAT or (kdf["n"], kdf["r"], kdf["p"]) != (SCRYPT_N, SCRYPT_R, SCRYPT_P):

@@ -11,13 +11,13 @@ that is not recognisably encrypted (a demonstration's passphrase) is left out an
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.chain import jsontext
 from ledger.chain.contracts import Deployment
 from ledger.crypto.digest import sm3_text
 from ledger.crypto.ports import Signer
@@ -191,8 +191,8 @@ def _is_sealed(path: Path) -> bool:
     if not data or (data.startswith(ENCRYPTED_PEM) and data.count(b"-----BEGIN ") == 1):
         return True
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = jsontext.loads(data, 8)
+    except ValueError:
         return False
     return isinstance(value, dict) and value.get("format") == KEYS_FORMAT
 

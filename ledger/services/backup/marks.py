@@ -10,12 +10,12 @@ history beside the one that others hold. So it reads, and refuses to seal, until
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ledger.chain import jsontext
 from ledger.errors import SealingSuspended
 from ledger.services.config import write_json
 
@@ -96,7 +96,7 @@ def _read(path: Path, form: str) -> dict[str, Any] | None:
     try:
         if path.stat().st_size > MAX_MARK:
             return None
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        value = jsontext.loads(path.read_bytes(), 4)
+    except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) and value.get("format") == form else None
