@@ -18,6 +18,7 @@ import typer
 from ledger.crypto.certificates.certificate import MAX_CERTIFICATE_BYTES, Certificate
 from ledger.crypto.certificates.issuing import Period, self_sign
 from ledger.crypto.certificates.names import Name
+from ledger.crypto.certificates.path import MAX_INTERMEDIATES, MAX_ROOTS
 from ledger.crypto.certificates.path import verify as verify_path
 from ledger.crypto.certificates.registry import Registry
 from ledger.crypto.certificates.request import CertificateRequest, request
@@ -221,8 +222,8 @@ def verify(
     now = _now()
     held = verify_path(
         read_certificate(certificate),
-        roots=[read_certificate(path) for path in root],
-        intermediates=[read_certificate(path) for path in intermediate or ()],
+        roots=[held for path in root for held in read_bundle(path, MAX_ROOTS)],
+        intermediates=[held for path in intermediate or () for held in read_bundle(path, MAX_INTERMEDIATES)],
         lists=[read_list(path) for path in crl_files or ()],
         at=parse_moment(at, "--at") if at else now,
         checked_at=now,
@@ -240,6 +241,12 @@ def read_certificate(path: Path) -> Certificate:
     """A certificate file, PEM or DER."""
     data = _read(path)
     return Certificate.from_der(data) if data[:1] == b"\x30" else Certificate.from_pem(data)
+
+
+def read_bundle(path: Path, most: int) -> tuple[Certificate, ...]:
+    """A file of several certificates, PEM, or of one, PEM or DER."""
+    data = _read(path)
+    return (Certificate.from_der(data),) if data[:1] == b"\x30" else Certificate.several_from_pem(data, most)
 
 
 def read_request(path: Path) -> CertificateRequest:

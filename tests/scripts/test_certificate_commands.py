@@ -162,6 +162,16 @@ def test_moment_is_refused_when_it_is_none(text: str) -> None:
     assert caught.value.field == "--at"
 
 
+def test_several_certificates_may_stand_in_one_file(desk: Desk) -> None:
+    bundle = Path("zone.pem").read_text() + Path("root.pem").read_text()
+    Path("bundle.pem").write_text(bundle)
+    assert desk("verify", "member.pem", "--root", "root.pem", "--intermediate", "bundle.pem", *LISTS)["verified"]
+    assert desk.refused("verify", "bundle.pem", *VERIFY[2:], *LISTS) == "certificate-malformed"
+    Path("many.pem").write_text(bundle * 5)
+    many = ("verify", "member.pem", "--root", "root.pem", "--intermediate", "many.pem")
+    assert desk.refused(*many, *LISTS) == "certificate-malformed"
+
+
 def test_moment_is_read_in_both_forms() -> None:
     assert parse_moment("1795507200", "--at") == parse_moment("2026-11-24T08:00:00Z", "--at") == 1_795_507_200
     assert parse_moment("2026-11-24T16:00:00+08:00", "--at") == 1_795_507_200

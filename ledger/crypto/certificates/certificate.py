@@ -86,6 +86,11 @@ class Certificate:
         """From exactly one PEM block; raises a leaf of CertificateRejected."""
         return cls.from_der(armour.read_one(pem, LABEL, MAX_CERTIFICATE_BYTES))
 
+    @classmethod
+    def several_from_pem(cls, pem: bytes | str, most: int) -> tuple[Certificate, ...]:
+        """From one to `most` PEM blocks and nothing else, in order; raises a leaf of CertificateRejected."""
+        return tuple(cls.from_der(der) for der in armour.read_all(pem, LABEL, MAX_CERTIFICATE_BYTES, most))
+
     @property
     def pem(self) -> str:
         """The certificate as PEM."""
