@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,19 @@ from tests.report_facts import facts_with, signer, sound_facts
 HTML = {"accept": "text/html", "accept-language": "en"}
 
 
-@pytest.fixture
-def filed(tmp_path: Path) -> list[str]:
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    data = tmp_path_factory.mktemp("audits") / "data"
     data.mkdir()
     (data / "config.json").write_text("{}")
     bad = facts_with(("payload.record", "record <b>7</b>"), startedAt=1_790_086_400)
-    return [audit_archive.file(data, sound_facts(), 5, signer()), audit_archive.file(data, bad, 5)]
+    return data, [audit_archive.file(data, sound_facts(), 5, signer()), audit_archive.file(data, bad, 5)]
+
+
+@pytest.fixture
+def filed(master: tuple[Path, list[str]], tmp_path: Path) -> list[str]:
+    shutil.copytree(master[0], tmp_path / "data")
+    return master[1]
 
 
 @pytest.fixture
