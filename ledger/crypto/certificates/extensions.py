@@ -7,7 +7,7 @@ ignoring a limit on an authority would widen it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.asn1 import TLV, BitString, PrintableString
 from cryptography.x509 import ObjectIdentifier
@@ -92,31 +92,30 @@ def unique(listed: list[asn1.Extension] | None, where: str) -> list[tuple[str, b
 
 def read(listed: list[asn1.Extension] | None) -> Extensions:
     """The extensions of a certificate; raises a leaf of CertificateRejected."""
-    given: dict[str, object] = {}
-    codes = []
-    others = []
-    for oid, is_critical, value in unique(listed, "extensions"):
+    found = Extensions()
+    for oid, critical, value in unique(listed, "extensions"):
         where = f"extensions.{oid}"
         if oid == asn1.BASIC_CONSTRAINTS:
-            given["ca"], given["path_len"] = _basic_constraints(value, where)
+            ca, path_len = _basic_constraints(value, where)
+            found = replace(found, ca=ca, path_len=path_len)
         elif oid == asn1.KEY_USAGE:
-            given["usages"] = _usages(value, where)
+            found = replace(found, usages=_usages(value, where))
         elif oid == asn1.EXTENDED_KEY_USAGE:
-            given["purposes"] = _purposes(value, where)
+            found = replace(found, purposes=_purposes(value, where))
         elif oid == asn1.SUBJECT_KEY_IDENTIFIER:
-            given["subject_key_id"] = _key_identifier(asn1.decode(bytes, value, where), where)
+            found = replace(found, subject_key_id=_key_identifier(asn1.decode(bytes, value, where), where))
         elif oid == asn1.AUTHORITY_KEY_IDENTIFIER:
-            given["authority"] = authority(value, where)
+            found = replace(found, authority=authority(value, where))
         elif oid in asn1.IDENTITY_CODES:
             text, _ = read_string(asn1.decode(TLV, value, where), where)
-            codes.append((oid, check_text(text, MAX_CODE_TEXT, where)))
+            found = replace(found, codes=(*found.codes, (oid, check_text(text, MAX_CODE_TEXT, where))))
         elif oid == asn1.NAME_CONSTRAINTS:
             raise OutsideProfile("name constraints are not understood here and must not be ignored", field=where)
-        elif is_critical:
+        elif critical:
             raise UnknownCriticalExtension(f"critical extension {oid} is not understood here", field=where)
         else:
-            others.append(oid)
-    return Extensions(codes=tuple(codes), others=tuple(others), **given)  # type: ignore[arg-type] # each key was set by its own reader above
+            found = replace(found, others=(*found.others, oid))
+    return found
 
 
 def authority(value: bytes, where: str) -> Authority:

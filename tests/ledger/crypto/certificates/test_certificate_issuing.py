@@ -62,5 +62,7 @@ def test_chain_check_for_an_authoritys_own_folder_refuses_what_is_not_one() -> N
         check_chain(MEMBER, [SUB, ROOT], at=NOW)
     with pytest.raises(refusals.UntrustedRoot):
         check_chain(SUB, [], at=NOW)
+    with pytest.raises(refusals.CertificateTooLarge):
+        check_chain(SUB, [ROOT] * 9, at=NOW)
     with pytest.raises(refusals.CertificateExpired):
         check_chain(SUB, [ROOT], at=YEARS.not_after + 1)
