@@ -106,15 +106,15 @@ class BundleBuilder:
             },
         }
 
+    def member_of(self, key_id: bytes) -> bytes:
+        """Whose a key is; a key never changes its member."""
+        member: bytes = self._chain.call("Members", "key", key_id)["memberId"]
+        return member
+
     def _state_height(self, identity: bytes, key_ids: list[bytes], final: int) -> int:
         if self._feed is None:
             return final
-
-        def member_of(key_id: bytes) -> bytes:
-            member: bytes = self._chain.call("Members", "key", key_id)["memberId"]
-            return member
-
-        return state_height(self._chain, self._feed, identity, key_ids, member_of, final)
+        return state_height(self._chain, self._feed, identity, key_ids, self.member_of, final)
 
     def _cosignatures(self, height: int) -> list[dict[str, str | int]]:
         return [] if self._feed is None else [one.to_dict() for one in self._feed.note(height).cosignatures]

@@ -56,6 +56,7 @@ from ledger.services.public_records import VaultRecords, published
 from ledger.services.receipts import Receipt
 from ledger.services.trade_register import TradeRegister
 from ledger.services.trades import Matcher, open_matcher
+from ledger.services.vouched import Vouching, vouching
 from ledger.vault import Vault
 from ledger.vault import open_engine as open_database
 
@@ -322,6 +323,12 @@ class Ledger:
     def bundle(self, gtin: str, lot: str) -> dict[str, Any]:
         """The proof bundle of a lot, public fields only."""
         return self._bundles.build(gtin, lot)
+
+    def vouching(self, lot: LotView) -> Vouching:
+        """Who stands behind the state that the bundle of this lot shows."""
+        key_ids = [parse_sm3(event.anchored.key_id) for event in lot.events]
+        member_of = self._bundles.member_of
+        return vouching(self.gateway, self.feed, parse_sm3(lot.summary.id), key_ids, member_of)
 
     def checkpoint(self) -> dict[str, Any]:
         """The signed checkpoint of the newest final block."""

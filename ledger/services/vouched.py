@@ -7,6 +7,7 @@ Decides by events only; whoever gets the bundle checks state and co-signatures i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.chain.reader import ChainReader
@@ -24,6 +25,36 @@ _CHANGES = [  # of a member's or a key's standing
         b"RolesChanged(bytes32,bytes32,bytes32,uint32)",
     )
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One co-signature: the office, what it did, and when by its own clock (Unix seconds)."""
+
+    agency: str
+    name_zh: str
+    name_en: str
+    method: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vouching:
+    """Who stands behind the state that a lot's bundle shows: block `height` of `time` (Unix seconds).
+
+    `agencies`: how many offices the anchors name; `needed` of them a reader wants.
+    """
+
+    height: int
+    time: int
+    agencies: int
+    needed: int
+    voices: tuple[Voice, ...]
+
+    @property
+    def offices(self) -> int:
+        """How many offices co-signed, each counted once however many keys it used."""
+        return len({(voice.agency, voice.name_zh, voice.name_en) for voice in self.voices})
 
 
 class Feed(Protocol):
@@ -87,3 +118,18 @@ def _last_change(
             if concerned & {value for value in event.args.values() if isinstance(value, bytes)}:
                 changed = max(changed, event.block)
     return changed
+
+
+def vouching(
+    chain: ChainReader, feed: Feed, lot: bytes, key_ids: Iterable[bytes], member_of: Callable[[bytes], bytes]
+) -> Vouching:
+    """Who stands behind the state that a bundle of `lot` would show now. Co-signatures were verified when they came."""
+    note = feed.note(state_height(chain, feed, lot, key_ids, member_of, chain.final_height()))
+    known = feed.anchors.witnesses
+    voices = tuple(
+        Voice(witness.agency, witness.name_zh, witness.name_en, given.method, given.time)
+        for given in note.cosignatures
+        if (witness := known.get(given.key_id)) is not None
+    )
+    point = note.checkpoint
+    return Vouching(point.height, point.time, len(feed.anchors.offices), feed.anchors.witness_quorum, voices)
