@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -97,6 +99,12 @@ def listen(app: Any, host: str, port: int, *, as_json: bool, when_ready: Callabl
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
     server = Server(config)
+    # uvicorn raises the signal that stopped it once more when it is done: what is open here is closed all the same
+    signal.signal(signal.SIGTERM, _stop)
     server.run()
     if not server.started:
         raise typer.Exit(EXIT_UNAVAILABLE)  # uvicorn has said why (the port is taken, usually)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
