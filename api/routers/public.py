@@ -18,6 +18,7 @@ from api.paths import decoded, public_path
 from api.problems import HttpProblem, catalogue
 from api.provenance import provenance
 from api.responses import Rendered, json_bytes, send
+from api.vouched import witnessed
 from ledger.domain.gs1 import Gtin, parse_code, parse_digital_link
 from ledger.errors import Malformed
 
@@ -101,6 +102,7 @@ def _lot(
         return {
             "lot": view,
             "page": provenance(SPEAKERS[language[0]], view),
+            "witnessed": witnessed(SPEAKERS[language[0]], ledger.vouching(view)),
             "serial": serial,
             "label_url": f"/labels/{view.summary.gtin}/{quote(view.summary.lot, safe='')}",
             "bundle_name": bundle_name(view.summary.lot),

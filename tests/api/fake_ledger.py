@@ -37,6 +37,7 @@ from ledger.index.views import (
 from ledger.services.demo.actors import AUTHORITIES, BY_SLUG, MEMBERS
 from ledger.services.demo.lots import LOTS, DemoLot
 from ledger.services.operations import OperationFacts
+from ledger.services.vouched import Voice, Vouching
 
 
 class FakeLedger:
@@ -50,6 +51,8 @@ class FakeLedger:
         self.stored: list[Any] = []
         self.version_ = 1
         self.feed = fake_feed()
+        voice = Voice("customs", "茂名海关（演示）", "Maoming Customs (demo)", "headers", NOW - 60)
+        self.vouching_ = Vouching(1234, NOW - 120, 2, 0, (voice,))
         self.failure: Exception | None = None
         self.calls = 0
         for index, lot in enumerate(LOTS):
@@ -307,6 +310,10 @@ class FakeLedger:
 
     def bundle(self, gtin: str, lot: str) -> dict[str, Any]:
         return {"format": "originseal-bundle/v1", "lot": {"gtin": gtin, "lot": self.lot(gtin, lot).summary.lot}}
+
+    def vouching(self, lot: LotView) -> Vouching:
+        self._answer()
+        return self.vouching_
 
     def checkpoint(self) -> dict[str, Any]:
         self._answer()
