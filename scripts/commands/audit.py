@@ -12,6 +12,7 @@ from rich.progress import Progress
 from ledger.errors import Malformed
 from ledger.services import audit_archive
 from ledger.services.config import DataFolder, write_json
+from scripts.commands.audit_options import DEFAULT_SAMPLE, Incremental, Resume, SampleSize, Seed, Workers
 from scripts.commands.key import PassphraseFile, open_signer
 from scripts.commands.output import EXIT_FINDING, console, emit, stderr
 from scripts.commands.report import Html, Pdf, SignWith, write_reports
@@ -28,6 +29,11 @@ def audit(
     execute: Annotated[
         bool, typer.Option("--execute", help="also execute every block again, on py-evm's own loop 重新执行每个区块")
     ] = False,
+    workers: Workers = None,
+    resume: Resume = False,
+    incremental: Incremental = False,
+    sample: SampleSize = None,
+    seed: Seed = None,
     html: Html = None,
     pdf: Pdf = None,
     sign_with: SignWith = None,
@@ -49,7 +55,11 @@ def audit(
             raise Malformed("a schedule files its reports in DATA/audits", field="--every", hint="leave out file names")
 
         def run(mode: str) -> dict[str, Any]:
-            made = describe(DataFolder(data), run_audit(data, execute=execute).to_json())
+            if mode == "sample":
+                options: dict[str, Any] = {"sample": sample or DEFAULT_SAMPLE}
+            else:
+                options = {"execute": execute, "incremental": incremental, "keep": True, "signer": signer}
+            made = describe(DataFolder(data), run_audit(data, workers=workers, **options).to_json())
             return made if signer is None else sign_json(made, signer)
 
         keep_auditing(
@@ -62,7 +72,18 @@ def audit(
         def on_progress(done: int, total: int, what: str) -> None:
             progress.update(task, completed=done, total=total, description=what)
 
-        result = run_audit(data, progress=on_progress, execute=execute)
+        result = run_audit(
+            data,
+            progress=on_progress,
+            workers=workers,
+            execute=execute,
+            keep=sample is None,
+            resume=resume,
+            incremental=incremental,
+            signer=signer,
+            sample=sample,
+            seed=seed,
+        )
     facts = describe(DataFolder(data), result.to_json())
     if signer is not None:
         facts = sign_json(facts, signer)

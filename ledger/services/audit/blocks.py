@@ -30,7 +30,8 @@ from ledger.services.audit.shadow_types import topic
 from ledger.services.audit.sources import RawBlock, Source
 from ledger.services.audit.spans import Accepted, Creation, Logs, Seen, Span
 
-ACCEPTED = topic("Accepted(bytes32,bytes32,bytes32,bytes32,uint32,uint64,bytes32)")
+ACCEPTED_EVENT = "Accepted(bytes32,bytes32,bytes32,bytes32,uint32,uint64,bytes32)"
+ACCEPTED = topic(ACCEPTED_EVENT)
 MAX_KEYS = 1024  # public keys kept between submissions
 
 

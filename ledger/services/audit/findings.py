@@ -137,6 +137,16 @@ class Findings:
         self.by_kind.update(unlisted)
         self.coverage.update(coverage)
 
+    def like(self) -> Findings:
+        """An empty collection for a part of the same audit."""
+        return Findings(self._command)
+
+    def restore(self, facts: Any) -> None:
+        """Take back what `facts` gave, as JSON keeps it."""
+        if facts is not None:
+            found, unlisted, coverage = facts
+            self.merge(((kind, where, detail, evidence) for kind, where, detail, evidence in found), unlisted, coverage)
+
     def facts(self) -> tuple[list[Found], Counter[str], Counter[str]]:
         """What `merge` takes: findings, how many of each kind were not kept, coverage."""
         found = [(each.id, each.where, each.detail, each.evidence) for each in self.found]

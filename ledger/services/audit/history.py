@@ -28,7 +28,7 @@ class History:
     """One walk. Use `follow` for each range in order, then `check_state`; `save` makes a point to go on from."""
 
     def __init__(self, deployment: Deployment, findings: Findings, scratch: Scratch) -> None:
-        self._findings = findings
+        self.findings = findings
         self._deployment = deployment
         self._scratch = scratch
         self._names = {c.address: c.name for c in deployment.contracts}
@@ -48,7 +48,7 @@ class History:
 
     def follow(self, span: Span) -> None:
         """Carry out the submissions of the next range."""
-        self._findings.merge(span.findings, span.unlisted, span.coverage)
+        self.findings.merge(span.findings, span.unlisted, span.coverage)
         self._scratch.add_headers(span.headers)
         self._scratch.add_reached(span.first, span.nodes)
         if span.first_blocks:
@@ -72,41 +72,41 @@ class History:
 
     def _creation(self, step: Creation) -> None:
         if step.problem:
-            self._findings.add("submission.rule", step.where, step.problem)
+            self.findings.add("submission.rule", step.where, step.problem)
             return
         authorities = list(step.authorities)
         self._scratch.put("founders", [(member.hex(), zone) for member, zone, _, _ in authorities])
         try:
             self._compare(self.shadow.found(authorities, step.time), step.logs, step.where)
         except Violation as error:
-            self._findings.add("submission.rule", step.where, str(error))
+            self.findings.add("submission.rule", step.where, str(error))
 
     def _submission(self, seen: Seen) -> None:
         accepted, call = seen.accepted, seen.accepted.call
-        self._findings.count("submissions")
+        self.findings.count("submissions")
         public = None
         try:
             applied = self.shadow.apply(call, accepted.time, seen.digest)
             public = applied.key
             self._compare(list(applied.events), seen.logs, accepted.name)
         except Violation as violation:
-            self._findings.add("submission.rule", accepted.name, str(violation), block=accepted.block)
+            self.findings.add("submission.rule", accepted.name, str(violation), block=accepted.block)
             known = self.shadow.people.keys.get(call.key_id)
             public = None if known is None else known.public
         if public is None:
             return
-        self._findings.count("signatures")
+        self.findings.count("signatures")
         verified = seen.verified
         if verified is None:  # the chain file's events did not give the key: the shadow knows it
             verified = verifies(public, act.message(self._domain, seen.digest, call.meta), call.signature)
         if not verified:
-            self._findings.add("submission.signature", accepted.name)
+            self.findings.add("submission.signature", accepted.name)
 
     def _compare(self, expected: list[Emitted], logs: Logs, where: str) -> None:
         said = [Emitted(self._names.get(address, "?"), topics, data) for address, topics, data in logs]
         if said != expected:
             at = next((i for i, pair in enumerate(zip(said, expected, strict=False)) if pair[0] != pair[1]), len(said))
-            self._findings.add("submission.events", where, f"event {at} of {len(said)}, {len(expected)} expected")
+            self.findings.add("submission.events", where, f"event {at} of {len(said)}, {len(expected)} expected")
 
     # ------------------------------------------------------------------------------------------------ state
 
@@ -114,22 +114,22 @@ class History:
         """The contracts at the head: code and every storage slot."""
         header = self._scratch.header(head)
         if header is None:
-            self._findings.add("audit.incomplete", f"block {head}", "the head cannot be read")
+            self.findings.add("audit.incomplete", f"block {head}", "the head cannot be read")
             return
         self._expect()
         for deployed in self._deployment.contracts:
             slots = self._scratch.db.cursor().execute(
                 "SELECT key, slot FROM expected WHERE contract=? ORDER BY key", (deployed.name,)
             )
-            state = source.contract(deployed.address, header[1], slots, self._findings)
+            state = source.contract(deployed.address, header[1], slots, self.findings)
             if state is None:
                 continue
             if state.code_hash != deployed.code_hash:
-                self._findings.add("chain.code", f"contract {deployed.name}", found=state.code_hash)
+                self.findings.add("chain.code", f"contract {deployed.name}", found=state.code_hash)
             try:
                 self._slots(deployed.name, state.storage)
             except OriginSealError as error:
-                self._findings.add("state.value", f"contract 0x{deployed.address.hex()}", error.message)
+                self.findings.add("state.value", f"contract 0x{deployed.address.hex()}", error.message)
         self._scratch.db.execute("DELETE FROM expected")
 
     def _expect(self) -> None:
@@ -148,7 +148,7 @@ class History:
         wanted = self._scratch.db.cursor().execute(
             "SELECT key, value, label FROM expected WHERE contract=? ORDER BY key", (contract,)
         )
-        add, count = self._findings.add, 0
+        add, count = self.findings.add, 0
         row = wanted.fetchone()
         for key, value in storage:
             count += 1
@@ -164,8 +164,8 @@ class History:
         while row is not None:
             self._differs(contract, row[2], 0, row[1])
             row = wanted.fetchone()
-        self._findings.count("storage slots", count)
+        self.findings.count("storage slots", count)
 
     def _differs(self, contract: str, label: str, found: int, expected: bytes) -> None:
         value = int.from_bytes(expected, "big")
-        self._findings.add("state.value", f"{contract}: {label}", found=f"{found:#x}", expected=f"{value:#x}")
+        self.findings.add("state.value", f"{contract}: {label}", found=f"{found:#x}", expected=f"{value:#x}")

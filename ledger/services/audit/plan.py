@@ -54,10 +54,13 @@ def after_walk(
         with noted(what):
             newest = _newest(vault, table, key)
         tasks += [Task(name, span, what) for span in _cut(newest, size)]
-    if anchored:
-        tasks += [Task("checkpoints", span, "ledger.sqlite checkpoints") for span in _cut(head, CHECKPOINTS)]
-        tasks.append(Task("cosignatures", (), "ledger.sqlite checkpoints"))
-    return tasks
+    return tasks + (checkpoints(head) if anchored else [])
+
+
+def checkpoints(head: int) -> list[Task]:
+    """Every checkpoint and co-signature."""
+    what = "ledger.sqlite checkpoints"
+    return [*(Task("checkpoints", span, what) for span in _cut(head, CHECKPOINTS)), Task("cosignatures", (), what)]
 
 
 def _newest(vault: VaultReader, table: str, key: str) -> int:

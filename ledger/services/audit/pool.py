@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from ledger.services.audit.findings import Findings
 from ledger.services.audit.spans import Part, Span
 from ledger.services.audit.tasks import Bench, Setup, Task
 
@@ -215,3 +216,10 @@ def serve(source: IO[bytes], target: IO[bytes]) -> None:
             _write(target, pickle.dumps(bench.do(pickle.loads(raw)), 5))  # noqa: S301
     finally:
         bench.close()
+
+
+def note_lost(answer: Answer, findings: Findings) -> None:
+    """A worker that ended by itself is a finding, even when another did what it was at."""
+    for how in answer.lost:
+        outcome = "another did it again" if answer.answer is not None else "it was given up"
+        findings.add("audit.incomplete", answer.task.what, f"a worker process ended with {how}; {outcome}")

@@ -8,39 +8,33 @@ missing altogether (no ledger, no keys) is an error of the caller's and is raise
 
 from __future__ import annotations
 
-import os
-import shlex
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-from ledger.chain.contracts import Deployment, check
-from ledger.chain.engine import Engine
 from ledger.chain.reader import ChainReader
-from ledger.errors import NotFound, OriginSealError, VerificationFailed
-from ledger.proof.anchors import Anchors, parse_anchors
+from ledger.crypto.ports import Signer
+from ledger.crypto.sm2 import PublicKey
+from ledger.errors import Conflict, Malformed, NotFound, StorageUnavailable, VerificationFailed
 from ledger.services.audit import plan, statement
 from ledger.services.audit.chainfile import ChainFile
-from ledger.services.audit.findings import AuditReport, Findings
-from ledger.services.audit.history import History
-from ledger.services.audit.pool import Answer, Pool
+from ledger.services.audit.findings import AuditReport
+from ledger.services.audit.pool import Answer, Pool, note_lost
 from ledger.services.audit.readmodel import StoredIndex
+from ledger.services.audit.sample import Sample, Wanted
 from ledger.services.audit.scratch import Scratch
+from ledger.services.audit.session import Options, Progress, Session
 from ledger.services.audit.sources import EngineSource, Source
 from ledger.services.audit.spans import Part
-from ledger.services.audit.tasks import Setup, Task, noted
+from ledger.services.audit.tasks import Task
 from ledger.services.audit.walk import Walk
-from ledger.services.config import REPLICA, Config, DataFolder, load_config
+from ledger.services.audit.workfile import Base, WorkFolder, hash_of, identity
+from ledger.services.config import REPLICA, DataFolder, load_config
 from ledger.services.consortium import open_engine
-from ledger.services.operator_keys import find_passphrase, open_checkpoint_key, open_reading_keys
-from ledger.vault import open_engine as open_database
+from ledger.services.operator_keys import find_passphrase
 from ledger.vault.reader import VaultReader
-
-Progress = Callable[[int, int, str], None]  # done, total, what
-WORTH_A_PROCESS = 8 << 20  # bytes of chain and payloads below which starting workers takes longer than it saves
 
 
 def audit(
@@ -50,6 +44,12 @@ def audit(
     passphrase: str | None = None,
     workers: int | None = None,
     execute: bool = False,
+    keep: bool = False,
+    resume: bool = False,
+    incremental: bool = False,
+    signer: Signer | None = None,
+    sample: str | None = None,
+    seed: str | None = None,
 ) -> AuditReport:
     """Audit the ledger in a data folder from genesis.
 
@@ -57,51 +57,31 @@ def audit(
     is large enough). `execute` also runs every block of an embedded chain again on py-evm's own loop, which nothing
     else here trusts or uses: about 0.1 s for each submission.
 
+    `keep` keeps a work file in DATA/audit-work while the audit runs, and what a sound one ended with, signed by
+    `signer` or else by the operator's checkpoint key where that is at hand. `resume` goes on with the work file of an
+    audit that was killed; `incremental` begins after the block up to which a signed earlier one found everything sound.
+    Both keep; when there is nothing that can be gone on from, that is the report's only finding.
+
+    `sample` ("50" or "2%") checks all headers and checkpoints but only so many submissions, drawn at random; the same
+    `seed` draws the same. The report says what that is worth.
+
     Raises NotFound when there is no ledger or no key to read it with, BadKey for a wrong passphrase, Malformed for an
     unreadable configuration; everything else that is wrong is a finding.
     """
     folder = DataFolder(data)
     config = load_config(folder)
-    run = Run(folder, config, progress or (lambda done, total, what: None), execute=execute)
+    wanted = None if sample is None else Wanted.parse(sample)
+    if [resume, incremental, wanted is not None].count(True) > 1 or (wanted is not None and execute):
+        raise Malformed("an audit is resumed, incremental or a sample, and a sample executes nothing", field="audit")
+    options = Options(execute, keep or resume or incremental, resume, incremental, signer, wanted, seed)
+    run = Run(folder, config, progress or (lambda done, total, what: None), options)
     if config.role != REPLICA:
         run.unlock(passphrase or find_passphrase(folder.keys))
     return run.all(workers)
 
 
-class Run:
+class Run(Session):
     """One audit under way."""
-
-    def __init__(self, folder: DataFolder, config: Config, progress: Progress, *, execute: bool = False) -> None:
-        self.folder = folder
-        self.config = config
-        self.findings = Findings(f"originseal audit --data {shlex.quote(str(folder.root))}")
-        self.deployment = Deployment.from_json(config.deployment)
-        self.head = -1
-        self.records = 0
-        self._execute = execute
-        self._progress = progress
-        self._started = time.time()
-        self._keys: tuple[bytes, bytes] | None = None
-        self._engine: Engine | None = None
-        self._open = ExitStack()
-        self.anchors = self._anchors()
-
-    def unlock(self, passphrase: str) -> None:
-        """Open the operator's keys that an audit reads with, and look whether its checkpoint key is an anchored one.
-
-        An auditor need not hold the checkpoint key: then nothing is asked.
-        """
-        self._keys = open_reading_keys(self.folder.keys, passphrase)
-        try:
-            public = open_checkpoint_key(self.folder.keys, passphrase).public
-        except NotFound:
-            return
-        except OriginSealError as error:
-            self.findings.add("config.file", "keys/checkpoint.pem", error.message)
-            return
-        if self.anchors is not None and public.key_id not in self.anchors.checkpoint_keys:
-            self.findings.add("config.file", "anchors.json", "the operator's checkpoint key is not among the keys")
-        self.findings.count("operator's checkpoint key")
 
     def all(self, workers: int | None) -> AuditReport:
         """Every part, in order; each on its own."""
@@ -115,27 +95,110 @@ class Run:
                 source = EngineSource(ChainReader(self._engine, self.deployment))
             if source is not None:
                 self.head = source.head
-                self._audit(source, file, self._workers(workers))
+                if self._options.sample is not None:
+                    self._sample(source, self._options.sample, self._workers(workers))
+                elif (scratch := self._begin(source)) is not None:
+                    self._audit(source, file, scratch, self._workers(workers))
+                    self._end(scratch)
         return self._report()
 
-    def _audit(self, source: Source, file: ChainFile | None, workers: int) -> None:
-        scratch = Scratch()
+    # ------------------------------------------------------------------------------------------------ the work file
+
+    def _begin(self, source: Source) -> Scratch | None:
+        """The work file to walk with; None, and a finding, when there is none to go on from."""
+        facts = identity(self.deployment, self.config.role)
+        try:
+            if not self._options.keep:
+                return self._closed_at_end(Scratch())
+            self._work = WorkFolder(self.folder.audit_work)
+            self._open.callback(self._work.close)
+            if self._options.resume:
+                scratch = self._closed_at_end(self._work.go_on(facts, source))
+                self._remember(scratch)
+                source.head = self.head = scratch.get("head")
+                return scratch
+            if self._options.incremental:
+                scratch, self.base = self._work.from_base(facts, self._base_keys(), source)
+                self.mode, self.first = "incremental", self.base.height + 1
+                scratch.put("before", scratch.get("totals"))
+                scratch.put("records", 0)
+            else:
+                scratch = self._work.begin(facts)
+        except (Conflict, NotFound, StorageUnavailable, VerificationFailed) as error:
+            if self._options.resume or self._options.incremental:
+                self._refused = error.message
+                self.findings.add("audit.base", "audit-work", error.message)
+                return None
+            self.notes.append(f"此次审计中断后不能续审 This audit cannot be resumed: {error.message}")
+            return self._closed_at_end(Scratch())
+        scratch.put("head", self.head)
+        scratch.put("head hash", hash_of(source, self.head).hex())
+        scratch.put("mode", self.mode)
+        scratch.put("next", self.first)
+        scratch.put("base", None if self.base is None else self.base.to_json())
+        scratch.commit()
+        return self._closed_at_end(scratch)
+
+    def _closed_at_end(self, scratch: Scratch) -> Scratch:
         self._open.callback(scratch.close)
-        index = None
-        if self._keys is not None:
-            index = StoredIndex(self.config, self.folder, self.deployment, self.head)
-            self._open.callback(index.close)
-        setup = self._setup(scratch, -1 if index is None else index.height)
-        pool = self._open.enter_context(Pool(setup, workers))
-        vault = None if self._keys is None else self._vault(self._keys[1])
-        walk = Walk(self.deployment, self.findings, scratch, vault, index, self._progress)
-        self._open.callback(walk.close)
+        return scratch
+
+    def _remember(self, scratch: Scratch) -> None:
+        """Which audit the work file belongs to."""
+        self.mode, base = scratch.get("mode"), scratch.get("base")
+        if base is not None:
+            self.base = Base.from_json(base)
+            self.first = self.base.height + 1
+
+    def _base_keys(self) -> dict[bytes, PublicKey]:
+        """Whose word a base may rest on: the auditor's own key where one is given, else an anchored checkpoint key."""
+        if self._options.signer is not None:
+            return {self._options.signer.public.key_id: self._options.signer.public}
+        return {} if self.anchors is None else {k: v.public for k, v in self.anchors.checkpoint_keys.items()}
+
+    def _end(self, scratch: Scratch) -> None:
+        """A sound audit can be built on; of another nothing is kept."""
+        if self._work is None:
+            return
+        if not self.findings.by_kind and self._signer is not None:
+            with self.part("audit-work"):
+                base = self._work.keep_base(scratch, self.head, self.deployment, self._signer)
+                key = f"sm3:{base.key_id.hex()}"
+                self.notes.append(f"增量审计可以区块 {base.height} 为起点，签名密钥 {key}。")
+                self.notes.append(f"--incremental can begin after block {base.height}, signed by {key}.")
+                return
+        elif not self.findings.by_kind:
+            self.notes.append("没有签名密钥，增量审计不能以此为起点。 There is no key to sign this as a base with.")
+        scratch.close()
+        self._work.forget()
+
+    # ------------------------------------------------------------------------------------------------ the audit
+
+    def _audit(self, source: Source, file: ChainFile | None, scratch: Scratch, workers: int) -> None:
+        with ExitStack() as opened:
+            index = vault = None
+            if self._keys is not None:
+                vault = self._vault(self._keys[1])
+                opened.callback(vault.engine.dispose)
+                index = StoredIndex(self.config, self.folder, self.deployment, self.head)
+                opened.callback(index.close)
+                if scratch.get("index height", index.height) != index.height:  # it has moved on since a kill
+                    index.cursor = None
+                scratch.put("index height", index.height)
+                scratch.commit()
+            walk = Walk(self.deployment, self.findings, scratch, vault, index, self._progress)
+            opened.callback(walk.close)
+            pool = opened.enter_context(Pool(self._setup(scratch, -1 if index is None else index.height), workers))
+            self._parts(source, file, walk, pool, vault)
+
+    def _parts(self, source: Source, file: ChainFile | None, walk: Walk, pool: Pool, vault: VaultReader | None) -> None:
         with self.part("blocks"):
             walk.run(pool, self.head)
+            if self.base is not None:
+                walk.again(pool, self.base.height)
         self.records = walk.records
         self.findings.count("records", self.records)
-        tasks = self._tasks(file, vault)
-        answers = _Collected(pool, tasks, self._progress)
+        answers = _Collected(pool, self._tasks(file, vault), self._progress)
         with self.part("state"):
             walk.history.check_state(source, self.head)
         if file is not None:
@@ -152,15 +215,37 @@ class Run:
                 walk.index.finish(self._chain, vault, defects, self.findings, self.head)
         self._check_founding(walk.history)
 
+    def _sample(self, source: Source, wanted: Wanted, workers: int) -> None:
+        """All headers and checkpoints, and what is drawn."""
+        with ExitStack() as opened:
+            scratch = Scratch()
+            opened.callback(scratch.close)
+            height = -1
+            if self._keys is not None:
+                index = StoredIndex(self.config, self.folder, self.deployment, self.head)
+                height = index.height
+                index.close()
+                if height < 0:
+                    self.findings.add("audit.incomplete", "index.sqlite", "the read model cannot be compared")
+            self.mode = "sample"
+            sample = Sample(source, self.deployment, self.findings, scratch)
+            sample.walk()
+            self.drawn, tasks = sample.draw(wanted, self._options.seed)
+            if self._keys is not None and self.anchors is not None:
+                tasks += plan.checkpoints(self.head)
+            pool = opened.enter_context(Pool(self._setup(scratch, height), workers))
+            for at, answer in enumerate(pool.ordered(tasks), 1):
+                part = self._take(answer)
+                if answer.task.name == "sampled" and part is not None and part.value is not None:
+                    self.records += part.value
+                self._progress(at, len(tasks), "sample 抽样")
+            self.findings.count("records", self.records)
+
     def _tasks(self, file: ChainFile | None, vault: VaultReader | None) -> list[Task]:
-        tasks = plan.after_walk(file is not None, vault, self.anchors is not None, self.head, self.noted_sizes)
-        if self._execute:
+        tasks = plan.after_walk(file is not None, vault, self.anchors is not None, self.head, self.part)
+        if self._options.execute:
             tasks = [*plan.executions(self.head), *tasks]
         return tasks
-
-    def noted_sizes(self, what: str) -> AbstractContextManager[None]:
-        """As `part`: sizes of tables may not be readable."""
-        return self.part(what)
 
     def _take(self, answer: Answer) -> Part | None:
         """A worker's answer; what it could not do is a finding."""
@@ -170,77 +255,6 @@ class Run:
         part = answer.answer
         self.findings.merge(part.findings, part.unlisted, part.coverage)
         return part
-
-    # ------------------------------------------------------------------------------------------------ what is opened
-
-    def _setup(self, scratch: Scratch, index_height: int) -> Setup:
-        assert scratch.path is not None
-        tag, master = self._keys if self._keys is not None else (None, None)
-        return Setup(self.folder.root, self.config, self.head, scratch.path, index_height, master, tag)
-
-    def _vault(self, master: bytes) -> VaultReader:
-        database = open_database(self.config.database_url or self.folder.ledger, read_only=True)
-        self._open.callback(database.dispose)
-        # The plain reader: an altered key check is one of the findings, not a reason to stop.
-        return VaultReader(database, master)
-
-    def _chain(self) -> ChainReader | None:
-        return None if self._engine is None else ChainReader(self._engine, self.deployment)
-
-    def _open_file(self) -> ChainFile | None:
-        if self.config.engine.get("type") != "embedded":
-            return None
-        try:
-            return self._open.enter_context(closing(ChainFile(self.folder.chain)))
-        except sqlite3.Error as error:
-            self.findings.add("file.unreadable", "chain.sqlite", str(error))
-            return None
-
-    def _workers(self, wanted: int | None) -> int:
-        if wanted is not None:
-            return max(1, wanted)
-        size = sum(path.stat().st_size for path in (self.folder.chain, self.folder.ledger) if path.exists())
-        return (os.cpu_count() or 1) if size >= WORTH_A_PROCESS or (self._execute and self.head > 50) else 1
-
-    # ------------------------------------------------------------------------------------------------ small parts
-
-    def _check_code(self, engine: Engine) -> None:
-        """The contracts are wired as deployed and are this release's code."""
-        try:
-            check(self.deployment, engine)
-        except VerificationFailed as error:
-            self.findings.add("chain.code" if error.step != "chain" else "chain.other", "contracts", error.message)
-
-    def _check_founding(self, history: History) -> None:
-        """The anchored authorities are those that Members was created with; their names are words only."""
-        if self.deployment.block not in history.first_blocks:
-            self.findings.add(
-                "config.file", "config.json", "the contracts were not deployed in the block that it names"
-            )
-        if self.anchors is not None:
-            anchored = sorted((authority.zone, authority.member_id) for authority in self.anchors.authorities)
-            if anchored != sorted((zone, member_id) for member_id, zone in history.founders):
-                self.findings.add("config.file", "anchors.json", "the authorities are not those of genesis")
-
-    def _anchors(self) -> Anchors | None:
-        """The folder's anchors file, which must be of the configured chain and contracts."""
-        try:
-            anchors = parse_anchors(self.folder.anchors.read_bytes())
-        except (OSError, OriginSealError) as error:
-            self.findings.add("config.file", "anchors.json", str(error))
-            return None
-        deployment = self.deployment
-        same = {c.name: (c.address, c.code_hash) for c in deployment.contracts}
-        found = {name: (anchor.address, anchor.code_hash) for name, anchor in anchors.contracts.items()}
-        if (anchors.chain_id, anchors.genesis) != (deployment.chain_id, deployment.genesis) or found != same:
-            self.findings.add("config.file", "anchors.json", "the anchors are not those of config.json")
-        if deployment.chain_id != self.config.chain_id:
-            self.findings.add("config.file", "config.json", "two chain ids")
-        return anchors
-
-    def part(self, what: str) -> AbstractContextManager[None]:
-        """Whatever stops one part of the audit is a finding, and the rest goes on."""
-        return noted(self.findings, what)
 
     def _report(self) -> AuditReport:
         findings = self.findings
@@ -254,9 +268,22 @@ class Run:
             findings=tuple(findings.found),
             by_kind=dict(findings.by_kind),
             coverage=dict(findings.coverage),
+            notes=tuple(self.notes),
+            mode=self.mode,
+            first=self.first,
             role=self.config.role,
-            statement=statement.of("full", self.config.role, 0, self.head),
+            statement=self._statement(),
+            base=None if self.base is None else self.base.to_json(),
+            sample=None if self.drawn is None else self.drawn.to_json(),
         )
+
+    def _statement(self) -> dict[str, str]:
+        if self._refused:
+            return statement.refused(self._refused)
+        if self.drawn is not None:
+            return self.drawn.words(self.head)
+        key = "" if self.base is None else f"sm3:{self.base.key_id.hex()}"
+        return statement.of(self.mode, self.config.role, self.first, self.head, key)
 
 
 class _Collected:
@@ -287,10 +314,3 @@ class _Collected:
         yield from self._answers
         if self._error is not None:
             raise self._error
-
-
-def note_lost(answer: Answer, findings: Findings) -> None:
-    """A worker that ended by itself is a finding, even when another did what it was at."""
-    for how in answer.lost:
-        outcome = "another did it again" if answer.answer is not None else "it was given up"
-        findings.add("audit.incomplete", answer.task.what, f"a worker process ended with {how}; {outcome}")

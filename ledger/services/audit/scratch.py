@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,10 @@ class Scratch:
     def put(self, name: str, value: Any) -> None:
         """Keep a JSON value."""
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, json.dumps(value, sort_keys=True)))
+
+    def keep_settings(self, names: Sequence[str]) -> None:
+        """Forget every other value."""
+        self.db.execute(f"DELETE FROM meta WHERE name NOT IN ({','.join('?' * len(names))})", names)  # noqa: S608
 
     # ------------------------------------------------------------------------------------------------ the walk's tables
 

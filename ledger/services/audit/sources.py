@@ -44,9 +44,7 @@ class ContractState:
 class Source(Protocol):
     """One chain, up to the head at the time of opening."""
 
-    @property
-    def head(self) -> int:
-        """Number of the newest block that is audited."""
+    head: int  # number of the newest block that is audited
 
     def block(self, number: int, findings: Findings) -> RawBlock | None:
         """A block; None, and a finding, when it cannot be had."""
@@ -59,6 +57,9 @@ class Source(Protocol):
         `slots` are (hashed slot, slot) expected to hold something, ascending: where storage cannot be enumerated, these
         are asked for and others stay unseen.
         """
+
+    def slot(self, address: bytes, state_root: bytes, slot: int) -> int:
+        """One word of a contract's storage, proved from `state_root`. Raises Malformed or VerificationFailed."""
 
     def point(self, members: bytes, key_id: bytes) -> tuple[int, int] | None:
         """x and y that the chain gives for a key id; nobody has checked that they belong to it."""
@@ -102,6 +103,11 @@ class EngineSource:
                 value = prove_storage(storage_root, slot.slot, _outer(slot.nodes))
                 if value:
                     yield key, value
+
+    def slot(self, address: bytes, state_root: bytes, slot: int) -> int:
+        proof = self._chain.proof(address, [slot], self.head)
+        account = prove_account(state_root, address, _outer(proof.nodes))
+        return prove_storage(account.storage_root, slot, _outer(proof.slots[0].nodes))
 
     def point(self, members: bytes, key_id: bytes) -> tuple[int, int] | None:
         try:

@@ -24,6 +24,7 @@ from ledger.errors import BadCiphertext, Malformed, OriginSealError
 from ledger.index.projector import Happening, group, project, submission_of
 from ledger.index.rows import RowCheck
 from ledger.proof.anchors import Anchors, parse_anchors
+from ledger.proof.header import parse_header
 from ledger.services.audit import execution, stores
 from ledger.services.audit.blocks import Blocks, Transaction
 from ledger.services.audit.chainfile import ChainFile
@@ -34,6 +35,7 @@ from ledger.services.audit.payloads import Payloads
 from ledger.services.audit.scratch import KNOWN, SOUND, Judged, Reached, Sealed
 from ledger.services.audit.sources import EngineSource, Source
 from ledger.services.audit.spans import Part, Seen, Span
+from ledger.services.audit.statelookup import StateLookup
 from ledger.services.config import Config, DataFolder
 from ledger.services.consortium import open_engine
 from ledger.services.trade_register import TradeRegister
@@ -72,7 +74,7 @@ class Bench:
     """One worker's open files. Use `do`; close it at the end."""
 
     def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+        self.setup = setup
         self._folder = DataFolder(setup.data)
         self._deployment = Deployment.from_json(setup.config.deployment)
         self._opened: list[Any] = []
@@ -102,31 +104,31 @@ class Bench:
 
     @cached_property
     def file(self) -> ChainFile | None:
-        if self._setup.config.engine.get("type") != "embedded":
+        if self.setup.config.engine.get("type") != "embedded":
             return None
-        file: ChainFile = self._keep(ChainFile(self._folder.chain, self._setup.head))
+        file: ChainFile = self._keep(ChainFile(self._folder.chain, self.setup.head))
         return file
 
     @cached_property
     def source(self) -> Source:
-        return self.file or EngineSource(self.chain, self._setup.head)
+        return self.file or EngineSource(self.chain, self.setup.head)
 
     @cached_property
     def chain(self) -> ChainReader:
-        engine: Engine = self._keep(open_engine(self._folder, self._setup.config, read_only=True))
+        engine: Engine = self._keep(open_engine(self._folder, self.setup.config, read_only=True))
         return ChainReader(engine, self._deployment)
 
     @cached_property
     def vault(self) -> VaultReader:
-        if self._setup.master is None:
+        if self.setup.master is None:
             raise Malformed("there is no key to read the payload store with", field="keys")
-        url = self._setup.config.database_url or self._folder.ledger
+        url = self.setup.config.database_url or self._folder.ledger
         # The plain reader: an altered key check is one of the findings, not a reason to stop.
-        return VaultReader(self._keep(open_database(url, read_only=True)), self._setup.master)
+        return VaultReader(self._keep(open_database(url, read_only=True)), self.setup.master)
 
     @cached_property
     def walked(self) -> Reached:
-        walked: Reached = self._keep(Reached(self._setup.work))
+        walked: Reached = self._keep(Reached(self.setup.work))
         return walked
 
     @cached_property
@@ -177,20 +179,20 @@ class Bench:
             findings.coverage.clear()
 
     def _batch(self, batch: list[Transaction], span: Span, findings: Findings, again: bool) -> None:
-        if self._setup.master is None:
+        if self.setup.master is None:
             return
         seen: list[Seen] = [transaction.seen for transaction in batch if transaction.seen is not None]
         stored = self._payloads.read(seen, findings) if seen else {}
         if seen and not again:
             self._payloads.check(seen, stored, findings)
-        if span.rows.equal and self._setup.index_height >= 0:
+        if span.rows.equal and self.setup.index_height >= 0:
             self._compare_rows(batch, stored, span, again)
 
     def _compare_rows(self, batch: list[Transaction], stored: dict[bytes, Stored], span: Span, again: bool) -> None:
         """The rows that these transactions explain. A mismatch is not named here: the whole read model is projected."""
         changes = []
         for transaction in batch:
-            if not self._deployment.block <= transaction.block <= self._setup.index_height or not transaction.logs:
+            if not self._deployment.block <= transaction.block <= self.setup.index_height or not transaction.logs:
                 continue
             try:
                 events = self._decoder.decode(
@@ -217,6 +219,21 @@ class Bench:
         seen = transaction.seen
         return seen is not None and seen.accepted.submission_id == name and bool(seen.checked.verdict & SOUND)
 
+    def sampled(self, findings: Findings, number: int, indexes: tuple[int, ...]) -> int:
+        """Some submissions of one block, each completely but without the ones before; the number of their records."""
+        span = Span(number, number)
+        wanted = [each for each in self._blocks.read(span, findings) if each.index in indexes and each.seen is not None]
+        proof = StateLookup(self.source, self._deployment, self.setup.head, findings)
+        for each in wanted:
+            assert each.seen is not None
+            proof.check(each.seen)
+        if self.setup.master is not None:
+            self._batch(wanted, span, findings, again=False)
+            if not span.rows.equal:
+                findings.add("index.row", f"index rows of block {number}", "not what chain and payloads say")
+        findings.count("submissions", len(wanted))
+        return sum(each.seen.checked.records for each in wanted if each.seen is not None)
+
     # ------------------------------------------------------------------------------------------------ after the walk
 
     def nodes(self, findings: Findings, low: int, high: int) -> None:
@@ -239,27 +256,32 @@ class Bench:
     def settings(self, findings: Findings) -> None:
         """Schema and settings of the chain file."""
         if self.file is not None:
-            self.file.check_settings(findings, self._setup.config.chain_id)
+            self.file.check_settings(findings, self.setup.config.chain_id)
 
     def submissions(self, findings: Findings, first: int | None, last: int | None) -> None:
         """Stored submissions by their sequence numbers."""
         known = Judged(self.walked.db, KNOWN)
-        head = self._setup.head
+        head = self.setup.head
         stores.check_submissions(self.vault, Sealed(self.walked.db), known, head, findings, (first, last))
 
     def outbox(self, findings: Findings, first: int | None, last: int | None) -> None:
         """Outbox rows by their ids."""
         later = _Later(self)
-        stores.check_outbox(self.vault, Sealed(self.walked.db), self._setup.head, later, findings, (first, last))
+        stores.check_outbox(self.vault, Sealed(self.walked.db), self.setup.head, later, findings, (first, last))
 
     def checkpoints(self, findings: Findings, first: int | None, last: int | None) -> None:
         """Checkpoints by their heights."""
-        headers = self.walked
-        stores.check_checkpoints(self.vault, self.anchors, headers, self._setup.head, findings, (first, last))
+        headers, head = _Headers(self), self._newest
+        stores.check_checkpoints(self.vault, self.anchors, headers, head, findings, (first, last))
 
     def cosignatures(self, findings: Findings) -> None:
         """Every co-signature."""
-        check_cosignatures(self.vault, self.anchors, self.walked, self._setup.head, findings)
+        check_cosignatures(self.vault, self.anchors, _Headers(self), self._newest, findings)
+
+    @property
+    def _newest(self) -> int:
+        """The newest block that there is, which a server may have added since the audit began."""
+        return max(self.setup.head, self.file.newest if self.file is not None else self.chain.final_height())
 
     def rest(self, findings: Findings) -> None:
         """Everything else in the payload store."""
@@ -267,12 +289,12 @@ class Bench:
 
     def register(self, findings: Findings) -> None:
         """The trade register."""
-        assert self._setup.tag is not None
-        stores.check_register(self.vault, TradeRegister(self._setup.tag), Sealed(self.walked.db), findings)
+        assert self.setup.tag is not None
+        stores.check_register(self.vault, TradeRegister(self.setup.tag), Sealed(self.walked.db), findings)
 
     def index_structure(self, findings: Findings) -> list[str]:
         """What the database finds wrong with the read model's file."""
-        engine = open_database(self._setup.config.index_url or self._folder.index, read_only=True, durable=False)
+        engine = open_database(self.setup.config.index_url or self._folder.index, read_only=True, durable=False)
         try:
             with reading(engine) as connection, lenient_text(connection):
                 return structural_defects(connection)
@@ -292,6 +314,24 @@ class _Later:
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         return self._bench.chain.receipt(tx_hash)
+
+
+class _Headers:
+    """The headers that the walk has seen; those of later blocks as the chain has them now."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def get(self, height: int) -> tuple[bytes, bytes, int] | None:
+        found = self._bench.walked.header(height)
+        if found is not None or height <= self._bench.setup.head:
+            return found
+        raw = self._bench.source.block(height, Findings(""))
+        try:
+            header = None if raw is None else parse_header(raw.header, f"block {height}")
+        except Malformed:
+            return None
+        return None if header is None else (header.hash, header.state_root, header.time)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from ledger.errors import Malformed
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.history import History
 from ledger.services.audit.matches import Matches
-from ledger.services.audit.pool import Answer, Pool
+from ledger.services.audit.pool import Pool, note_lost
 from ledger.services.audit.readmodel import IndexAudit, StoredIndex
 from ledger.services.audit.scratch import Scratch
 from ledger.services.audit.spans import Seen, Span
@@ -38,14 +38,17 @@ class Walk:
         index: StoredIndex | None,
         progress: Progress,
     ) -> None:
-        self._findings = findings
-        self._scratch = scratch
+        self._all, self._scratch = findings, scratch
+        self._findings = findings.like()  # of the walk alone: they go with the work file
+        self._findings.restore(scratch.get("findings"))
+        findings = self._findings
         self._progress = progress
         self.history = History(deployment, findings, scratch)
         self._matches = None if vault is None else Matches(vault, findings, scratch.db)
         self.index = None if index is None else IndexAudit(index, deployment, scratch)
         self._totals: Counter[str] = Counter(scratch.get("totals", {}))
         self.records = int(scratch.get("records", 0))
+        self._before: Counter[str] = Counter(scratch.get("before", {}))  # what an earlier audit, built on, had seen
         self._saved = time.monotonic()
 
     @property
@@ -53,10 +56,29 @@ class Walk:
         """Blocks, transactions and logs that were seen."""
         return self._totals["blocks"], self._totals["transactions"], self._totals["logs"]
 
-    def run(self, pool: Pool, head: int, first: int = 0) -> None:
-        """Walk the blocks `first` … `head`."""
-        for answer in pool.ordered(_ranges(first, head)):
-            self._note_lost(answer)
+    def run(self, pool: Pool, head: int) -> None:
+        """Walk from the work file's next block to `head`."""
+        try:
+            self._run(pool, head)
+        finally:
+            self._all.merge(*self._findings.facts())
+            self.history.findings = self._all
+
+    def again(self, pool: Pool, last: int) -> None:
+        """The rows that blocks 0 … `last`, audited before, explain: in the read model and in the chain file."""
+        for answer in pool.ordered(_ranges(0, last, again=True)):
+            note_lost(answer, self._all)
+            if not isinstance(answer.answer, Span):
+                raise Malformed(f"{answer.task.what} could not be read again", field="blocks")
+            span = answer.answer
+            self._all.merge(span.findings, span.unlisted, span.coverage)
+            self._progress(span.last + 1, last + 1, "earlier blocks 先前区块")
+            if self.index is not None:
+                self.index.compare(span)
+
+    def _run(self, pool: Pool, head: int) -> None:
+        for answer in pool.ordered(_ranges(int(self._scratch.get("next", 0)), head)):
+            note_lost(answer, self._all)
             if not isinstance(answer.answer, Span):
                 raise Malformed(f"{answer.task.what} could not be audited, nor anything after", field="blocks")
             self._take(answer.answer)
@@ -64,14 +86,9 @@ class Walk:
             if time.monotonic() - self._saved >= SAVE_SECONDS:
                 self.save(answer.answer.last + 1)
         self._erasures()
-        for what in ("blocks", "transactions"):
-            self._findings.count(what, self._totals[what])
         self.save(head + 1)
-
-    def _note_lost(self, answer: Answer) -> None:
-        for how in answer.lost:
-            outcome = "another did it again" if answer.answer is not None else "it was given up"
-            self._findings.add("audit.incomplete", answer.task.what, f"a worker process ended with {how}; {outcome}")
+        for what in ("blocks", "transactions"):
+            self._findings.count(what, self._totals[what] - self._before[what])
 
     def _take(self, span: Span) -> None:
         self.history.follow(span)
@@ -98,6 +115,7 @@ class Walk:
         if self.index is not None:
             self.index.save()
         self._scratch.put("next", following)
+        self._scratch.put("findings", self._findings.facts())
         self._scratch.put("totals", dict(self._totals))
         self._scratch.put("records", self.records)
         self.history.save()
@@ -109,8 +127,8 @@ class Walk:
             self.index.close()
 
 
-def _ranges(first: int, head: int) -> Iterator[Task]:
+def _ranges(first: int, head: int, *, again: bool = False) -> Iterator[Task]:
     while first <= head:
         last = min(head, first - first % BLOCKS + BLOCKS - 1)
-        yield Task("blocks", (first, last), f"blocks {first} to {last}")
+        yield Task("blocks", (first, last, again), f"blocks {first} to {last}")
         first = last + 1

@@ -14,10 +14,12 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger import __version__
 from ledger.chain.contracts import Deployment
@@ -26,13 +28,14 @@ from ledger.crypto.ports import Signer
 from ledger.crypto.sm2 import PublicKey
 from ledger.crypto.sm3 import new
 from ledger.errors import Conflict, Malformed, NotFound, OriginSealError, StorageUnavailable, VerificationFailed
-from ledger.index.model import ReadModel
 from ledger.index.tables import PROJECTED
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.scratch import CARRIED, FORMAT, Scratch, remove, rows_in_order
 from ledger.services.audit.sources import Source
 from ledger.services.config import write_json
-from ledger.vault.engine import reading
+
+if TYPE_CHECKING:
+    from ledger.crypto.sm3 import Hasher
 
 HEADING = "originseal-audit-base/v1"
 PROGRAM = f"{__version__} {FORMAT}"
@@ -48,6 +51,12 @@ class Base:
     height: int
     block: bytes
     key_id: bytes
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Base:
+        """The inverse of `to_json`, for what this program wrote itself."""
+        block, key = value["block"].removeprefix("0x"), value["keyId"].removeprefix("sm3:")
+        return cls(value["height"], bytes.fromhex(block), bytes.fromhex(key))
 
     def to_json(self) -> dict[str, Any]:
         """As the report names it."""
@@ -136,6 +145,7 @@ class WorkFolder:
             _require(scratch, facts)
             if state_digest(scratch) != bytes.fromhex(_value(signed["text"], "state").removeprefix("sm3:")):
                 raise VerificationFailed("the base's state does not have the signed digest", step="state")
+            scratch.keep_settings(SETTINGS)
             header = scratch.header(base.height)
             if header is None or header[0] != base.block:
                 raise VerificationFailed("the base's state is of another block", step="state")
@@ -194,33 +204,40 @@ def state_digest(scratch: Scratch) -> bytes:
     """SM3 over every value of the carried tables and settings and of the projected rows beside them, in order."""
     assert scratch.path is not None
     context = new(HEADING.encode())
+    _add_schema(context, scratch.db)
     for table in CARRIED:
         context.update(_part(table))
         for row in rows_in_order(scratch.db, table):
             context.update(b"".join(map(_part, row)))
     for name in SETTINGS:
         context.update(_part(name) + _part(json.dumps(scratch.get(name), sort_keys=True)))
-    model = ReadModel.inspect(_model(scratch.path))
-    try:
-        with reading(model.engine) as connection:
-            for projected in PROJECTED:
-                order = ", ".join(f'"{column.name}"' for column in projected.primary_key)
-                context.update(_part(projected.name))
-                query = f"SELECT * FROM {projected.name} ORDER BY {order}"  # noqa: S608 - our own names
-                for found in connection.exec_driver_sql(query):
-                    context.update(b"".join(map(_part, found)))
-    finally:
-        model.engine.dispose()
+    with closing(sqlite3.connect(_model(scratch.path))) as model:
+        _add_schema(context, model)
+        for projected in PROJECTED:
+            order = ", ".join(f'"{column.name}"' for column in projected.primary_key)
+            context.update(_part(projected.name))
+            query = f"SELECT * FROM {projected.name} ORDER BY {order}"  # noqa: S608 - our own names
+            for found in model.execute(query):
+                context.update(b"".join(map(_part, found)))
     return context.digest()
+
+
+def _add_schema(context: Hasher, db: sqlite3.Connection) -> None:
+    """Tables, indexes and above all triggers: they decide what becomes of the rows."""
+    for row in db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"):
+        context.update(b"".join(map(_part, row)))
 
 
 def _part(value: Any) -> bytes:
     """Type, length, bytes: no two rows share an encoding."""
     if value is None:
         return b"n\x00\x00\x00\x00"
-    tag, data = (b"b", value) if isinstance(value, bytes) else (b"s", value.encode()) if isinstance(value, str) else (
-        b"i", str(int(value)).encode()
-    )  # fmt: skip
+    if isinstance(value, bytes):
+        tag, data = b"b", value
+    elif isinstance(value, str):
+        tag, data = b"s", value.encode()
+    else:
+        tag, data = type(value).__name__[:1].encode(), repr(value).encode()  # i: a whole number, f: no other is written
     return tag + len(data).to_bytes(4, "big") + data
 
 

@@ -153,6 +153,8 @@ def test_audit_finds_a_changed_value_in_every_column(sound_folder, tmp_path):
     missed = []
     for name, table, columns, keys in tables(sound_folder):
         for column in columns:
+            if column == "correlation":
+                continue  # names a line of the log; only its form can be checked (docs/audit.md)
             copy = tmp_path / "copy"
             shutil.copytree(sound_folder, copy)
             if change(copy, name, table, column, keys, rng) and audit(copy).sound:
