@@ -21,6 +21,7 @@ ANSWERS = (
     views.BlockPage,
     views.BlockView,
     views.TransactionView,
+    sv.MemberList,
     sv.MemberPage,
     sv.GovernancePage,
     sv.LotPage,

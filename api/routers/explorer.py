@@ -164,6 +164,23 @@ def submission(port: ExplorerDep, language: LanguageDep, submission: Hash) -> Re
     return _go(f"/chain/transactions/{port.explorer.submission(submission)}", language)
 
 
+@router.get("/members", response_class=Response, responses=answers(sv.MemberList, 400))
+def members(
+    request: Request,
+    context: ExplorerContextDep,
+    port: ExplorerDep,
+    language: LanguageDep,
+    before: Before = None,
+    limit: Limit = 20,
+) -> Response:
+    """Members, newest admission first: who let them in, and their roles, standing and custody now."""
+    return Asked(request, context, port, language).answer(
+        "members.html",
+        lambda explorer: explorer.members(before, limit),
+        {"before": before, "limit": None if limit == 20 else limit},
+    )
+
+
 @router.get("/members/{member}", response_class=Response, responses=answers(sv.MemberPage, 400, 404))
 def member(
     request: Request,

@@ -45,6 +45,8 @@ PAGES = {
     "/chain/transactions/{forged}": "TransactionView",
     "/chain/transactions/{garbage}": "TransactionView",
     "/chain/transactions/{junk}": "TransactionView",
+    "/chain/members": "MemberList",
+    "/chain/members?limit=1": "MemberList",
     f"/chain/members/{MEMBER}": "MemberPage",
     f"/chain/members/{MEMBER}?limit=1": "MemberPage",
     "/chain/governance": "GovernancePage",

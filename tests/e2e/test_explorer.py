@@ -16,7 +16,19 @@ from test_pages import CHROMIUM, DESKTOP, PHONE, Visit, barriers
 from tests.e2e.serving import serving
 
 pytestmark = pytest.mark.browser
-PAGES = ("overview", "blocks", "block", "transaction", "member", "governance", "contracts", "contract", "source", "lot")
+PAGES = (
+    "overview",
+    "blocks",
+    "block",
+    "transaction",
+    "members",
+    "member",
+    "governance",
+    "contracts",
+    "contract",
+    "source",
+    "lot",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +65,7 @@ def paths(url: str) -> dict[str, str]:
         "blocks": "/chain/blocks",
         "block": f"/chain/blocks/{head}",
         "transaction": f"/chain/transactions/{transaction}",
+        "members": "/chain/members",
         "member": f"/chain/members/{member}",
         "governance": "/chain/governance",
         "contracts": "/chain/contracts",

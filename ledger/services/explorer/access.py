@@ -7,9 +7,9 @@ EngineUnavailable, what does not hold VerificationFailed.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from ledger.chain import rawblocks
@@ -17,12 +17,15 @@ from ledger.chain.reader import ChainReader
 from ledger.chain.reverts import reverted
 from ledger.chain.sending import data, number
 from ledger.crypto.keccak import keccak256
-from ledger.errors import EngineUnavailable, Malformed, NotFound, RevertedOnChain, RpcError
+from ledger.errors import EngineUnavailable, Malformed, NotFound, RevertedOnChain, RpcError, Unavailable
 from ledger.proof.header import Header, parse_header
 from ledger.proof.trie import Account, parse_account, prove, prove_storage
 from ledger.services.explorer.views import StateProof
 
 KEPT_TIMES = 8192  # block times remembered: final blocks never change
+KEPT_REFUSALS = 512
+MAX_EXECUTIONS = 2  # refused transactions executed again at once: readers who execute nothing must not wait for them
+EXECUTION_WAIT = 5.0  # seconds to wait for a turn
 PROOF_SLOTS = 128  # per eth_getProof: under the limits of the engines that we know
 
 
@@ -41,6 +44,8 @@ class Access:
     def __init__(self, chain: ChainReader) -> None:
         self.chain = chain
         self._times: OrderedDict[int, int] = OrderedDict()
+        self._refusals: OrderedDict[bytes, tuple[str, RevertedOnChain] | None] = OrderedDict()
+        self._executions = BoundedSemaphore(MAX_EXECUTIONS)
         self._lock = Lock()
 
     def head(self) -> int:
@@ -90,6 +95,26 @@ class Access:
     def code(self, address: bytes, height: int) -> bytes:
         """The code at an address after a block."""
         return data({"code": self._ask("eth_getCode", ["0x" + address.hex(), hex(height)])}, "code")
+
+    def refusal_of(
+        self, tx_hash: bytes, find: Callable[[], tuple[str, RevertedOnChain] | None]
+    ) -> tuple[str, RevertedOnChain] | None:
+        """What `find` found out about a refused transaction: found out once, as it never changes, by few at a time.
+        Raises Unavailable when too many are being executed."""
+        with self._lock:
+            if tx_hash in self._refusals:
+                return self._refusals[tx_hash]
+        if not self._executions.acquire(timeout=EXECUTION_WAIT):
+            raise Unavailable("too many transactions are being executed again; ask again", retry_after=EXECUTION_WAIT)
+        try:
+            found = find()
+        finally:
+            self._executions.release()
+        with self._lock:
+            self._refusals[tx_hash] = found
+            while len(self._refusals) > KEPT_REFUSALS:
+                self._refusals.popitem(last=False)
+        return found
 
     def replay(self, sender: bytes, to: bytes, calldata: bytes, gas: int, height: int) -> RevertedOnChain | None:
         """Execute a call on the state after block `height`: the contract's refusal, or None when it accepts.

@@ -15,6 +15,7 @@ from ledger.services.explorer.wording import LotNames, MemberNames, Words
 
 MAX_SIZE = 100  # items of one page
 OVERVIEW = 8
+MEMBERS = members.PER_PAGE
 _HASH = re.compile(r"0x[0-9a-f]{64}\Z", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}\Z", re.ASCII)
 _NUMBER = re.compile(r"(?:0|[1-9]\d{0,14})\Z", re.ASCII)
@@ -26,7 +27,12 @@ class Explorer:
 
     def __init__(self, chain: ChainReader, names: MemberNames | None = None, lots: LotNames | None = None) -> None:
         self._access = Access(chain)
-        self._words = Words(names, lots)
+        self._names = names
+        self._lots = lots
+
+    @property
+    def _words(self) -> Words:
+        return Words(self._names, self._lots)
 
     def head(self) -> int:
         """Number of the newest final block: answers stay the same while it (and the names) does."""
@@ -76,7 +82,11 @@ class Explorer:
         """The hash of the transaction that a submission was accepted in."""
         return finding.submission_transaction(self._access, Digest.parse(name, KECCAK256, field="submissionId").value)
 
-    def member(self, name: str, before: str | None = None, size: int = members.PER_PAGE) -> sv.MemberPage:
+    def members(self, before: str | None = None, size: int = MEMBERS) -> sv.MemberList:
+        """Members, newest admission first."""
+        return members.member_list(self._access, self._words, Place.parse(before), _size(size))
+
+    def member(self, name: str, before: str | None = None, size: int = MEMBERS) -> sv.MemberPage:
         """A member by id, with a page of its submissions."""
         return members.member_page(self._access, self._words, _sm3(name, "memberId"), Place.parse(before), _size(size))
 

@@ -54,8 +54,8 @@ def find(access: Access, query: str) -> Target:
         if contract.name.lower() == text.lower():
             return Target("contract", contract.name)
     if len(text) == USCC_LENGTH and "/" not in text:
-        return _member(access, member_id(text))
-    if "/01/" in text or "01/" in text or text.startswith(("urn:", "(01)")):
+        return _member(access, member_id(text.upper()))
+    if "/01/" in text or "01/" in text or text.startswith("urn:"):
         link = parse_digital_link(text, "q")
         if link.lot is None:
             raise Malformed("the link names a product but no lot", field="q", hint="it should contain /10/ and a lot")
@@ -66,7 +66,7 @@ def find(access: Access, query: str) -> Target:
 def submission_transaction(access: Access, submission_id: bytes) -> str:
     """The transaction that a submission was accepted in. Raises NotFound."""
     accepted: Topics = [topic(access, "Submissions", "Accepted"), word(submission_id)]
-    found = search(access, [Filter("Submissions", accepted)], 1)
+    found = search(access, [Filter("Submissions", accepted)], 1, access.head())
     if not found.events:
         raise NotFound(f"no submission keccak256:{submission_id.hex()} was accepted", field="/submissionId")
     return "0x" + found.events[0].transaction_hash.hex()

@@ -57,8 +57,8 @@ def governance_page(
 ) -> GovernancePage:
     """One page of it, newest first."""
     wanted = filters(access, kind, member_id)
-    found = search(access, wanted, size, before)
     head = access.head()
+    found = search(access, wanted, size, head, before)
     return GovernancePage(
         head=head,
         kind=kind,

@@ -75,9 +75,10 @@ def topic(access: Access, contract: str, *names: str) -> list[str]:
     return [word(abi.event(name).digest) for name in names]
 
 
-def search(access: Access, filters: Sequence[Filter], limit: int, before: Place | None = None) -> Found:
-    """At most `limit` events that any of `filters` lets through, newest first, in front of `before`."""
-    first, head = access.chain.deployment.block, access.head()
+def search(access: Access, filters: Sequence[Filter], limit: int, head: int, before: Place | None = None) -> Found:
+    """At most `limit` events that any of `filters` lets through, newest first, from block `head` down, in front of
+    `before`. Give the head whose state is shown beside them, or the two may be of different moments."""
+    first = access.chain.deployment.block
     high = head if before is None else min(head, before.block)
     window, widest, found = FIRST_WINDOW, WIDEST_WINDOW, list[Event]()
     for _ in range(MAX_STEPS):

@@ -29,7 +29,7 @@ def lot_page(access: Access, words: Words, lot_id: bytes, before: Place | None =
         raise NotFound(f"the chain has no lot sm3:{lot_id.hex()}", field="/lotId")
     parents = access.chain.call("Lots", "parents", lot_id, block=head)
     wanted = Filter("Lots", [topic(access, "Lots", *_EVENTS), word(lot_id)])
-    found = search(access, [wanted], size, before)
+    found = search(access, [wanted], size, head, before)
     drawn = "0x" + access.chain.abi("Lots").encode_call("parents", [lot_id]).hex()
     return LotPage(
         lot=lot_ref(words, lot_id),
@@ -64,7 +64,7 @@ def lot_page(access: Access, words: Words, lot_id: bytes, before: Place | None =
         ),
         before=None if found.before is None else found.before.text,
         searched_from=found.searched_from,
-        checks=_checks(found, held, whole=before is None and found.before is None),
+        checks=_checks(found, held, before),
         proof=state.proof,
         requests=(
             Request(
@@ -88,39 +88,30 @@ def _amount(thing: Thing) -> Sentence:
     return say("{amount}", "{amount}", amount=thing)
 
 
-def _checks(found: Found, held: slots.LotStateWords, *, whole: bool) -> tuple[Check, ...]:
-    """That the events agree with the state: the last accumulator, and, where all are on the page, the counts."""
-    extended = [event for event in found.events if event.name == "LotExtended"]
+def _checks(found: Found, held: slots.LotStateWords, before: Place | None) -> tuple[Check, ...]:
+    """That the events agree with the state: the newest accumulator, each step from one to the next, and, where all
+    entries are on the page, their number and the fold from zero."""
+    extended = [event.args for event in reversed(found.events) if event.name == "LotExtended"]
+    whole = before is None and found.before is None
     checks = []
-    if extended and whole:
-        checks.append(
-            Check(
-                "entries",
-                len(extended) == held.entries,
-                Name("列出的提交次数与合约的计数一致", "The entries listed are as many as the contract counts"),
-                str(len(extended)),
-                str(held.entries),
-            )
-        )
-        folded = _folded(found)
-        checks.append(
-            Check(
-                "folded",
-                folded == held.head,
-                Name(
-                    "由全部条目从零重算的累加值与状态一致",
-                    "All entries folded from zero give the state's accumulator",
-                ),
-                f"keccak256:{folded.hex()}",
-                f"keccak256:{held.head.hex()}",
-            )
-        )
+    if before is None and extended:
+        says = Name("最近一次条目的累加值就是状态中的累加值", "The newest entry's accumulator is the state's")
+        checks.append(_digests("newest", says, extended[-1]["head"], held.head))
+    previous = bytes(32) if whole else None
+    broken = None
+    for args in extended:
+        if previous is not None:
+            found_ = fold(previous, args["root"], args["count"], args["submissionId"])
+            broken = broken or (None if found_ == args["head"] else (found_, args["head"]))
+        previous = args["head"]
+    if len(extended) > 1 or whole:
+        says = Name("每个条目的累加值由前一个推出", "Each entry's accumulator follows from the one before")
+        checks.append(_digests("folded", says, *(broken or (previous or held.head,) * 2)))
+    if whole:
+        says = Name("列出的提交次数与合约的计数一致", "The entries listed are as many as the contract counts")
+        checks.append(Check("entries", len(extended) == held.entries, says, str(len(extended)), str(held.entries)))
     return tuple(checks)
 
 
-def _folded(found: Found) -> bytes:
-    head = bytes(32)
-    for event in reversed(found.events):
-        if event.name == "LotExtended":
-            head = fold(head, event.args["root"], event.args["count"], event.args["submissionId"])
-    return head
+def _digests(id: str, says: Name, found: bytes, expected: bytes) -> Check:
+    return Check(id, found == expected, says, f"keccak256:{found.hex()}", f"keccak256:{expected.hex()}")

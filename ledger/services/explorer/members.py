@@ -11,14 +11,61 @@ from ledger.proof import slots
 from ledger.services.explorer.access import Access, ProvenState
 from ledger.services.explorer.governance import filters, lines, logs_request
 from ledger.services.explorer.history import Filter, Found, Place, search, topic, word
-from ledger.services.explorer.state_views import KeyView, MemberPage, SubmissionLine
-from ledger.services.explorer.views import Check, Request
+from ledger.services.explorer.state_views import KeyView, MemberLine, MemberList, MemberPage, SubmissionLine
+from ledger.services.explorer.submissions import member_ref
+from ledger.services.explorer.views import Check, Request, StateProof
 from ledger.services.explorer.wording import NOBODY, Name, Words, code_name
 
 PER_PAGE = 20
 HISTORY = 40  # acts about the member on its page; the rest is in the governance list
 MAX_KEYS = 50
+MAX_SLOTS_SHOWN = 256  # what the embedded engine takes in one eth_getProof
 USABLE_KEYS = 2  # Members: mapping(bytes32 memberId => uint32), docs/contracts.md
+
+
+def member_list(access: Access, words: Words, before: Place | None = None, size: int = PER_PAGE) -> MemberList:
+    """Members by their admission, newest first; what they may do now is read from the state, in one proof."""
+    head = access.head()
+    wanted = filters(access, "admitted", None)
+    found = search(access, wanted, size, head, before)
+    ids = [event.args["memberId"] for event in found.events]
+    address = access.chain.deployment.address("Members")
+    state = access.state(address, [slot for each in ids for slot in slots.member_slots(each)], head, "Members")
+    items = []
+    for index, event in enumerate(found.events):
+        at = index * slots.MEMBER_WORDS
+        held = slots.read_member(list(state.values[at : at + slots.MEMBER_WORDS]))
+        by = event.args["by"]
+        items.append(
+            MemberLine(
+                member=member_ref(words, event.args["memberId"]),
+                by=None if by == NOBODY else member_ref(words, by),
+                roles=Role.names(held.roles),
+                zone=held.zone,
+                standing=code_name(Standing, held.standing),
+                custodial=held.custodial,
+                since=held.since,
+                block=event.block,
+                transaction="0x" + event.transaction_hash.hex(),
+            )
+        )
+    return MemberList(
+        head=head,
+        items=tuple(items),
+        before=None if found.before is None else found.before.text,
+        searched_from=found.searched_from,
+        proof=state.proof,
+        requests=(
+            logs_request(access, "admitted", wanted[0], found.searched_from, head, Name("准入事件", "the admissions")),
+            state_request(state.proof, Name("成员的状态证明", "proof of the members' state")),
+        ),
+    )
+
+
+def state_request(proof: StateProof, shows: Name) -> Request:
+    """The eth_getProof call behind a proof; of its slots as many as one call takes."""
+    slots_ = [slot for slot, _ in proof.slots[:MAX_SLOTS_SHOWN]]
+    return Request("state", "eth_getProof", (proof.address, slots_, hex(proof.block)), shows)
 
 
 def member_page(
@@ -34,13 +81,13 @@ def member_page(
     if not held.since:
         raise NotFound(f"the chain has no member {name}", field="/memberId")
     about = filters(access, None, member_id)
-    past = search(access, about, HISTORY)
-    added = search(access, filters(access, "key-added", member_id), MAX_KEYS)
+    past = search(access, about, HISTORY, head)
+    added = search(access, filters(access, "key-added", member_id), MAX_KEYS, head)
     key_ids = list(dict.fromkeys(event.args["keyId"] for event in added.events)) or [held.latest_key_id]
     state = access.state(address, [*own, *(slot for key in key_ids for slot in slots.key_slots(key))], head, "Members")
     keys = _keys(key_ids, state, len(own))
     said = Filter("Submissions", [topic(access, "Submissions", "Accepted"), None, word(member_id)])
-    submissions = search(access, [said], size, before)
+    submissions = search(access, [said], size, head, before)
     usable = first.values[2]
     return MemberPage(
         id=name,
@@ -57,15 +104,10 @@ def member_page(
         searched_from=min(past.searched_from, added.searched_from),
         submissions=tuple(_submission(access, event) for event in submissions.events),
         before=None if submissions.before is None else submissions.before.text,
-        checks=(_key_check(keys, usable, added), *_key_ids(keys)),
+        checks=(*_key_count(keys, usable, added), *_key_ids(keys)),
         proof=state.proof,
         requests=(
-            Request(
-                "state",
-                "eth_getProof",
-                (state.proof.address, [slot for slot, _ in state.proof.slots], hex(head)),
-                Name("成员与密钥的状态证明", "proof of the member's and its keys' state"),
-            ),
+            state_request(state.proof, Name("成员与密钥的状态证明", "proof of the member's and its keys' state")),
             logs_request(
                 access, "submissions", said, submissions.searched_from, head, Name("该成员的提交", "its submissions")
             ),
@@ -102,16 +144,13 @@ def _keys(key_ids: list[bytes], state: ProvenState, start: int) -> tuple[KeyView
     return tuple(made)
 
 
-def _key_check(keys: tuple[KeyView, ...], usable: int, added: Found) -> Check:
-    """That the keys listed are all: the contract counts the usable ones."""
+def _key_count(keys: tuple[KeyView, ...], usable: int, added: Found) -> list[Check]:
+    """That the keys listed are all, where the search reached the beginning: the contract counts the usable ones."""
+    if added.before is not None:
+        return []
     listed = sum(key.revoked_at is None for key in keys)
-    return Check(
-        "usable-keys",
-        listed == usable or added.before is not None,
-        Name("列出的可用密钥数与合约的计数一致", "The usable keys listed are as many as the contract counts"),
-        str(listed),
-        str(usable),
-    )
+    says = Name("列出的可用密钥数与合约的计数一致", "The usable keys listed are as many as the contract counts")
+    return [Check("usable-keys", listed == usable, says, str(listed), str(usable))]
 
 
 def _key_ids(keys: tuple[KeyView, ...]) -> list[Check]:

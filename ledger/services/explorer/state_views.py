@@ -60,6 +60,33 @@ class SubmissionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberLine:
+    """A member in the list: when it was admitted, by whom, and what the state says of it now."""
+
+    member: MemberRef
+    by: MemberRef | None  # None: at the founding of the ledger
+    roles: tuple[str, ...]
+    zone: int
+    standing: str
+    custodial: bool
+    since: int
+    block: int
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberList:
+    """Members, newest admission first."""
+
+    head: int
+    items: tuple[MemberLine, ...]
+    before: str | None
+    searched_from: int
+    proof: StateProof
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MemberPage:
     """A member as the contract holds it. Keys and history are those found back to block `searched_from`; `usable_keys`
     is the contract's own count, so a key that is not listed is noticed."""

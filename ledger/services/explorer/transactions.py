@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import contracts
 from ledger.chain.reader import Event
 from ledger.chain.sending import Receipt
 from ledger.crypto.keccak import keccak256
-from ledger.errors import EngineUnavailable, Malformed, NotFound
+from ledger.errors import Malformed, NotFound, RevertedOnChain
 from ledger.services.explorer import events as ev
 from ledger.services.explorer import refusals
 from ledger.services.explorer.access import Access
@@ -44,7 +46,7 @@ def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView
             submission = decode(chain, words, envelope.data)
         except Malformed as error:
             problem = error.message
-    created = receipt.contract
+    created, said = receipt.contract, decoded_logs(access, receipt)
     return TransactionView(
         hash="0x" + tx_hash.hex(),
         block=receipt.block,
@@ -67,8 +69,8 @@ def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView
         submission=submission,
         problem=problem,
         refusal=None if receipt.success else refusal(access, envelope, receipt.block),
-        events=tuple(event_line(words, event) for event in decoded_logs(access, receipt)),
-        checks=_checks(tx_hash, raw, envelope, receipt, submission),
+        events=tuple(event_line(words, event) for event in said),
+        checks=_checks(tx_hash, raw, envelope, receipt, submission, said),
         requests=_requests(tx_hash, receipt),
     )
 
@@ -103,24 +105,26 @@ def event_line(words: Words, event: Event) -> EventLine:
 def refusal(access: Access, envelope: Envelope, height: int) -> Refusal:
     """Why the call was refused: executed again on the state before its block, then on the one after it (a transaction
     in front of it in the same block may be the cause). Not found out is said as such."""
-    if envelope.to is None:
-        return _unexplained()
-    for state, at in (("before", height - 1), ("after", height)):
-        try:
-            found = access.replay(envelope.sender, envelope.to, envelope.data, envelope.gas, at)
-        except (NotFound, EngineUnavailable):
-            continue
-        if found is not None:
-            return Refusal(state, found.error, found.args_, refusals.words_of(found.error, found.args_))
-    return _unexplained()
 
+    def find() -> tuple[str, RevertedOnChain] | None:
+        for state, at in (("before", height - 1), ("after", height)):
+            try:
+                found = access.replay(envelope.sender, envelope.to or b"", envelope.data, envelope.gas, at)
+            except NotFound:
+                continue
+            if found is not None:
+                return state, found
+        return None
 
-def _unexplained() -> Refusal:
-    words = say(
-        "合约拒绝了这笔交易；收据不含原因，重新执行也未能重现",
-        "The contract refused this transaction; a receipt holds no reason, and executing it again did not show one",
-    )
-    return Refusal("none", "", {}, words)
+    found = None if envelope.to is None else access.refusal_of(envelope.hash, find)
+    if found is None:
+        words = say(
+            "合约拒绝了这笔交易；收据不含原因，重新执行也未能重现",
+            "The contract refused this transaction; a receipt holds no reason, and executing it again did not show one",
+        )
+        return Refusal("none", "", {}, words)
+    state, error = found
+    return Refusal(state, error.error, error.args_, refusals.words_of(error.error, error.args_))
 
 
 def line(
@@ -149,7 +153,12 @@ def line(
 
 
 def _checks(
-    tx_hash: bytes, raw: bytes, envelope: Envelope, receipt: Receipt, submission: SubmissionView | None
+    tx_hash: bytes,
+    raw: bytes,
+    envelope: Envelope,
+    receipt: Receipt,
+    submission: SubmissionView | None,
+    said: list[Event],
 ) -> tuple[Check, ...]:
     found = keccak256(raw)
     checks = [
@@ -171,6 +180,18 @@ def _checks(
                 "0x" + receipt.contract.hex(),
             )
         )
+    if submission is not None and receipt.success:
+        accepted = [event.args for event in said if event.name == "Accepted"]
+        found_, expected = [_accepted(args) for args in accepted], [_decoded(submission)]
+        checks.append(
+            Check(
+                "accepted",
+                found_ == expected,
+                Name("合约接受的正是调用数据所载的提交", "The contract accepted exactly what the calldata says"),
+                " ".join(found_[0]) if found_ else "—",
+                " ".join(expected[0]),
+            )
+        )
     if submission is not None:
         signature = submission.signature
         checks.append(
@@ -183,6 +204,19 @@ def _checks(
             )
         )
     return tuple(checks)
+
+
+def _accepted(args: dict[str, Any]) -> tuple[str, ...]:
+    """Who said what by the Accepted event: submission, member, key, root, count, nonce, action."""
+    names = (f"keccak256:{args['submissionId'].hex()}", f"sm3:{args['memberId'].hex()}", f"sm3:{args['keyId'].hex()}")
+    digests = (f"sm3:{args['root'].hex()}", str(args["count"]), str(args["nonce"]))
+    return (*names, *digests, f"keccak256:{args['actionDigest'].hex()}")
+
+
+def _decoded(said: SubmissionView) -> tuple[str, ...]:
+    """The same by the calldata, with the member that the state says the key belongs to."""
+    author = said.author.id if said.author else "—"
+    return (said.id, author, said.key_id, said.root, str(said.count), said.nonce, said.action_digest)
 
 
 def _requests(tx_hash: bytes, receipt: Receipt) -> tuple[Request, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
+from functools import cache
 from string import Formatter
 from typing import Any
 
@@ -106,11 +107,11 @@ def _parts(thing: Filling, language: str) -> list[Part]:
 
 
 class Words:
-    """Nouns for one chain, named by the look-ups."""
+    """Nouns for one answer, named by the look-ups, each asked once."""
 
     def __init__(self, names: MemberNames | None = None, lots: LotNames | None = None) -> None:
-        self._names = names or (lambda _: None)
-        self._lots = lots or (lambda _: None)
+        self._names = cache(names) if names else lambda _: None
+        self._lots = cache(lots) if lots else lambda _: None
 
     def name(self, member_id: bytes) -> Name | None:
         return self._names(member_id)

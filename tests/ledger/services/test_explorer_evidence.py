@@ -13,7 +13,7 @@ from ledger.errors import EngineUnavailable, NotFound, OriginSealError, RpcError
 from ledger.services.explorer import Explorer, history
 from ledger.services.explorer.contract_code import recomputed_source_hash, source, sources, verify_code
 from ledger.services.explorer.envelopes import open_envelope
-from tests.explorer_world import EVERYBODY, LOT, World
+from tests.explorer_world import CHILD, EVERYBODY, LOT, World
 
 MEMBER = "sm3:" + EVERYBODY.hex()
 
@@ -179,6 +179,27 @@ def test_altered_transaction_is_no_answer(world: World) -> None:
         over(world, change)[0].transaction(world.hash("admit"))
 
 
+def test_accepted_event_that_says_something_else_shows(world: World) -> None:
+    def change(method: str, params: Any, ask: Any) -> Any:
+        answer = ask()
+        if method == "eth_getTransactionReceipt":
+            first = answer["logs"][0]
+            answer = {**answer, "logs": [{**first, "data": flipped(first["data"], 0)}, *answer["logs"][1:]]}
+        return answer
+
+    view = over(world, change)[0].transaction(world.hash("register"))
+    assert [check.id for check in view.checks if not check.holds] == ["accepted"]
+
+
+def test_refused_call_is_executed_again_only_once(world: World) -> None:
+    explorer, engine = over(world, lambda method, params, ask: ask())
+    first = explorer.transaction(world.hash("again"))
+    executed = [params for method, params in engine.asked if method == "eth_call" and params[1] != "latest"]
+    assert len(executed) == 2  # before the block, which accepts it, and after it
+    assert explorer.transaction(world.hash("again")) == first
+    assert [params for method, params in engine.asked if method == "eth_call" and params[1] != "latest"] == executed
+
+
 @pytest.mark.parametrize("raw", [b"", b"\x00", b"\x03\xc0", b"\xc0", b"\xff" * 40, b"\x02" + b"\xc1\x80"])
 def test_bytes_that_are_no_transaction_are_no_answer(raw: bytes) -> None:
     with pytest.raises(EngineUnavailable):
@@ -252,7 +273,24 @@ def test_hidden_entry_of_a_lot_shows_in_its_accumulator(world: World) -> None:
         return answer
 
     checks = {check.id: check.holds for check in over(world, change)[0].lot("sm3:" + LOT.hex()).checks}
-    assert checks == {"entries": False, "folded": False}
+    assert checks == {"newest": True, "folded": False, "entries": False}
+
+
+def test_altered_step_of_a_lot_shows_on_a_page_of_its_entries(world: World) -> None:
+    """Also where only some entries are on the page: each must follow from the one before."""
+    extended = "0x" + world.chain.abi("Lots").event("LotExtended").digest.hex()
+    child = "0x" + CHILD.hex()
+
+    def change(method: str, params: Any, ask: Any) -> Any:
+        answer = ask()
+        if method != "eth_getLogs":
+            return answer
+        # the root is the first of the event's words
+        return [{**log, "data": flipped(log["data"], 0)} if log["topics"][0] == extended else log for log in answer]
+
+    checks = {check.id: check.holds for check in over(world, change)[0].lot("sm3:" + LOT.hex(), None, 5).checks}
+    assert checks == {"newest": True, "folded": False}
+    assert world.explorer().lot("sm3:" + child[2:]).checks[1].holds
 
 
 # ------------------------------------------------------------------------------------------------------ search
@@ -285,18 +323,16 @@ def test_engine_that_refuses_every_log_is_unavailable(world: World) -> None:
 
 def test_search_ends_within_its_steps_on_a_chain_of_any_length(world: World) -> None:
     def change(method: str, params: Any, ask: Any) -> Any:
-        if method == "eth_blockNumber":
-            return hex(10**9)
         return [] if method == "eth_getLogs" else ask()
 
     engine = Between(world, change)
     access = history.Access(ChainReader(engine, world.small.ledger.deployment))
     wanted = [history.Filter("Members", [history.topic(access, "Members", "RolesChanged")])]
-    found = history.search(access, wanted, 10)
+    found = history.search(access, wanted, 10, 10**9)
     assert found.events == () and sum(method == "eth_getLogs" for method, _ in engine.asked) == history.MAX_STEPS
     assert found.before is not None and found.searched_from == found.before.block
     assert 10**9 - found.searched_from > 800_000
-    following = history.search(access, wanted, 10, found.before)
+    following = history.search(access, wanted, 10, 10**9, found.before)
     assert following.searched_from < found.searched_from
 
 

@@ -55,6 +55,16 @@ def test_member_is_proven_from_the_state_with_all_its_keys(world: World, explore
     assert view.proof.block == explorer.head() and len(view.proof.slots) == 3 + 2 * 5
 
 
+def test_members_are_listed_with_what_the_state_says_of_them_now(explorer: Explorer) -> None:
+    whole = explorer.members()
+    assert [line.member.id for line in whole.items] == [MEMBER, f"sm3:{member_id(PRODUCER.uscc).hex()}", BOSS]
+    assert [line.standing for line in whole.items] == ["SUSPENDED", "ACTIVE", "ACTIVE"]
+    assert whole.items[0].roles == ("PRODUCER", "MATCHER")  # those it has now, not those of its admission
+    assert whole.items[2].by is None and whole.items[1].by.id == BOSS
+    first = explorer.members(size=2)
+    assert first.items + explorer.members(first.before, 2).items == whole.items
+
+
 def test_submissions_of_a_member_page_without_gaps(explorer: Explorer) -> None:
     whole = explorer.member(MEMBER).submissions
     seen, before = [], None
@@ -111,7 +121,7 @@ def test_lot_is_proven_from_the_state_and_its_history_folds_to_it(explorer: Expl
     assert (view.quantity_base, view.remaining_base) == ("5000000", "2000000")
     assert view.quantity.text("zh") == "5,000 千克" and view.remaining.text("en") == "2,000 kg"
     assert (view.state, view.unit, view.records, view.entries) == ("HELD", "GRAM", 2, 2)
-    assert {check.id: check.holds for check in view.checks} == {"entries": True, "folded": True}
+    assert {check.id: check.holds for check in view.checks} == {"newest": True, "folded": True, "entries": True}
     child = explorer.lot(CHILD_ID)
     assert child.custodian.id == f"sm3:{member_id(PRODUCER.uscc).hex()}"
     assert [(part.lot.id, part.base) for part in child.parents] == [(LOT_ID, "2000000")]
@@ -122,7 +132,8 @@ def test_lot_in_parts_does_not_claim_to_be_whole(explorer: Explorer) -> None:
     seen, before = [], None
     while True:
         page = explorer.lot(LOT_ID, before, 2)
-        assert page.checks == ()
+        assert all(check.holds for check in page.checks)
+        assert "entries" not in {check.id for check in page.checks}
         seen += page.events
         before = page.before
         if before is None:
