@@ -27,7 +27,7 @@ from ledger.crypto.certificates.extensions import (
     SIGNING_PURPOSES,
 )
 from ledger.crypto.certificates.issuing import check_zone
-from ledger.crypto.certificates.names import Name, uscc_of
+from ledger.crypto.certificates.names import ORGANIZATION_IDENTIFIER, Name, uscc_of
 from ledger.crypto.certificates.refusals import (
     BrokenChain,
     CertificateExpired,
@@ -112,11 +112,11 @@ def verify(
     for issuer, below in zip(path[1:], path, strict=False):  # (7)
         check_zone(issuer.subject, below.subject)
     codes = certificate.extensions.codes
-    uscc = "" if of_authority and not codes and not certificate.subject.texts("organizationIdentifier") else None
+    needs_code = not of_authority or codes or certificate.subject.texts(ORGANIZATION_IDENTIFIER)
     return VerifiedCertificate(
         certificate,
         certificate.subject,
-        uscc_of(certificate.subject, codes) if uscc is None else uscc,
+        uscc_of(certificate.subject, codes) if needs_code else "",
         certificate.subject.zone,
         certificate.key,
         tuple(path),

@@ -34,6 +34,7 @@ from ledger.crypto.certificates import structures as asn1
 from ledger.crypto.certificates.certificate import MAX_CERTIFICATE_BYTES, Certificate
 from ledger.crypto.certificates.names import uscc_of
 from ledger.crypto.certificates.path import check_chain
+from ledger.crypto.sm2 import raw_to_der
 from ledger.errors import CertificateRejected
 
 
@@ -178,6 +179,7 @@ def test_certificate_is_refused_when_its_key_is_on_another_curve(key_info: bytes
         POINT[:-1] + bytes((POINT[-1] ^ 1,)),  # off the curve
         b"\x02" + POINT[1:33],  # compressed
         b"\x06" + POINT[1:],  # hybrid
+        POINT[1:],  # without its 04
         b"\x00",  # infinity
         b"",
         POINT + b"\x00",
@@ -187,6 +189,19 @@ def test_certificate_is_refused_when_its_key_is_on_another_curve(key_info: bytes
 )
 def test_certificate_is_refused_when_its_point_is_bad(point: bytes) -> None:
     assert isinstance(refused(forge(spki=spki(SM2_ALGORITHM, point))), refusals.PointNotOnCurve)
+
+
+def test_certificate_is_refused_when_its_bit_strings_are_not_whole_bytes() -> None:
+    even = POINT[:-1] + bytes((POINT[-1] & 0xFE,))
+    info = asn1.SubjectPublicKeyInfo(algorithm=asn1.tlv(asn1.SM2_KEY), key=BitString(even, 1))
+    assert isinstance(refused(forge(spki=asn1.encoded(info))), refusals.PointNotOnCurve)
+    body = asn1.Signed(
+        body=asn1.tlv(MEMBER.tbs),
+        algorithm=asn1.tlv(asn1.SM2_WITH_SM3),
+        signature=BitString(raw_to_der(MEMBER.signature) + b"\x80", 7),
+    )
+    error = refused(asn1.encoded(body))
+    assert isinstance(error, refusals.CertificateMalformed) and error.field == "signatureValue"
 
 
 def test_certificate_takes_its_key_by_position_when_another_stands_in_it() -> None:
@@ -298,6 +313,10 @@ def test_certificate_is_refused_when_an_extension_stands_twice() -> None:
         (asn1.AUTHORITY_KEY_IDENTIFIER, "3000"),
         (asn1.AUTHORITY_KEY_IDENTIFIER, "3003820101"),  # a serial without an issuer
         (asn1.AUTHORITY_KEY_IDENTIFIER, "30028000"),
+        (asn1.AUTHORITY_KEY_IDENTIFIER, "3007a102a400820101" + "00"),  # bytes behind it
+        (asn1.AUTHORITY_KEY_IDENTIFIER, "3008a1038101618201" + "01"),  # an address for a directory name
+        (asn1.AUTHORITY_KEY_IDENTIFIER, "3009a104a400a400820101"),  # two names
+        (asn1.AUTHORITY_KEY_IDENTIFIER, "3005a1008201" + "01"),  # none
         (asn1.EXTENDED_KEY_USAGE, "3000"),
         (asn1.EXTENDED_KEY_USAGE, "3003020101"),
         (asn1.ORGANIZATION_CODE, "1400"),

@@ -28,7 +28,7 @@ from certificate_world import (
 from cryptography import x509
 
 from ledger.crypto.certificates import extensions as ext
-from ledger.crypto.certificates import refusals
+from ledger.crypto.certificates import refusals, revocation
 from ledger.crypto.certificates import structures as asn1
 from ledger.crypto.certificates.certificate import Certificate
 from ledger.crypto.certificates.revocation import MAX_CRL_BYTES, REASON_CODES, Revocation, RevocationList
@@ -199,6 +199,12 @@ def test_list_is_refused_when_an_entry_is_indirect() -> None:
 def test_list_is_refused_when_serials_are_bad() -> None:
     for revoked in ([], [entry(), entry()], [entry(0)], [entry(-5)], [entry(1 << 160)]):
         assert isinstance(refused(forged(revoked=revoked)), refusals.CertificateMalformed)
+
+
+def test_list_is_refused_when_it_has_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revocation, "MAX_ENTRIES", 3)
+    assert len(RevocationList.from_der(forged(revoked=[entry(at) for at in (1, 2, 3)])).entries) == 3
+    assert isinstance(refused(forged(revoked=[entry(at) for at in (1, 2, 3, 4)])), refusals.CertificateTooLarge)
 
 
 def test_list_is_refused_when_its_times_are_bad() -> None:
