@@ -77,7 +77,7 @@ def self_sign_(
     as_json: AsJson = False,
 ) -> None:
     """Found a root authority: its self-signed certificate and its folder 建立根证书机构."""
-    _refuse_existing(out)
+    _check_target(out)
     now = _now()
     subject = Name.make(name, organization=organization or name, zone=zone)
     made = self_sign(subject, open_signer(key, passphrase_file), Period(now, now + days * DAY), path_len=path_len)
@@ -122,7 +122,7 @@ def issue(
     """Issue a certificate for a request, whose requester you have identified by other means 签发证书."""
     if bool(uscc) == authority:
         raise Malformed("give either --uscc, for a member, or --authority", field="--uscc")
-    _refuse_existing(out)
+    _check_target(out)
     asked = read_request(request_file)
     registry, signer = Registry.open(ca), open_signer(key, passphrase_file)
     now = _now()
@@ -302,7 +302,10 @@ def _read(path: Path) -> bytes:
         raise StorageUnavailable(f"cannot read {path.name}: {error.strerror}") from error
 
 
-def _refuse_existing(path: Path) -> None:
+def _check_target(path: Path) -> None:
+    """Before anything is signed and remembered: that its file can be made."""
+    if not path.parent.is_dir():
+        raise NotFound(f"there is no folder {path.parent}")
     if path.exists():
         raise Conflict(f"{path.name} exists already", hint="choose another name")
 

@@ -137,6 +137,8 @@ def test_files_are_never_overwritten_except_lists(desk: Desk) -> None:
         ("adopt", "zone.pem", "--ca", "zone", "--above", "root.pem"),
     ):
         assert desk.refused(*command) == "conflict", command
+    nowhere = ("issue", "member.csr", "--ca", "zone", "--key", "zone.key", "-o", "no/member.pem", "--uscc", USCC)
+    assert desk.refused(*nowhere) == "not-found"
     assert Path("member.pem").read_bytes() == before and not Path("new.pem").exists() and not Path("other").exists()
     assert len(desk("list", "--ca", "zone")) == 1, "a serial was spent on a certificate that nobody got"
 

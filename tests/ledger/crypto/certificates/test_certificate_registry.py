@@ -33,7 +33,7 @@ from ledger.crypto.certificates.certificate import Certificate
 from ledger.crypto.certificates.names import Name
 from ledger.crypto.certificates.registry import FILE, Registry
 from ledger.crypto.certificates.request import request
-from ledger.errors import Conflict, Malformed, NotFound, StorageUnavailable
+from ledger.errors import CertificateRejected, Conflict, Malformed, NotFound, StorageUnavailable
 
 REQUEST = request(MEMBER_NAME, MEMBER_KEY)
 
@@ -206,6 +206,39 @@ def test_nothing_is_handed_out_when_the_disk_refuses(
     assert (tmp_path / "sub" / FILE).read_bytes() == before
     assert sorted(path.name for path in (tmp_path / "sub").iterdir()) == [".lock", FILE]
     assert sub.sign_list(SUB_KEY, this_update=NOW, next_update=NOW + DAY).number == 1
+
+
+class Device:
+    """A signer that is no key file: the shape a GM/T 0018 device has. It can fail, or sign something else."""
+
+    custodial = False
+
+    def __init__(self, *, broken: bool = False, offline: bool = False) -> None:
+        self.public = SUB_KEY.public
+        self.broken, self.offline = broken, offline
+
+    def sign(self, message: bytes) -> bytes:
+        if self.offline:
+            raise StorageUnavailable("the device does not answer")
+        return SUB_KEY.sign(message + b"?" if self.broken else message)
+
+
+def test_device_signs_like_a_key_file(sub: Registry) -> None:
+    made = sub.issue_member(Device(), REQUEST, YEAR, uscc=USCC)
+    crl = sub.sign_list(Device(), this_update=NOW, next_update=NOW + DAY)
+    assert check(made, lists=[ROOT_CRL, crl]).uscc == USCC
+
+
+def test_nothing_is_remembered_when_the_device_fails_or_signs_wrongly(sub: Registry) -> None:
+    for device, refusal in (
+        (Device(offline=True), StorageUnavailable),
+        (Device(broken=True), CertificateRejected),
+    ):
+        with pytest.raises(refusal):
+            sub.issue_member(device, REQUEST, YEAR, uscc=USCC)
+        with pytest.raises(refusal):
+            sub.sign_list(device, this_update=NOW, next_update=NOW + DAY)
+    assert sub.issued == () and sub.sign_list(SUB_KEY, this_update=NOW, next_update=NOW + DAY).number == 1
 
 
 def test_folder_is_refused_when_missing(tmp_path: Path) -> None:
