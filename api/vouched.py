@@ -30,6 +30,7 @@ class Witnessed:
     text: str
     lines: tuple[Line, ...]
     until: str
+    count: int = 0
 
 
 def witnessed(s: Speaker, view: Vouching) -> Witnessed:
@@ -56,4 +57,4 @@ def witnessed(s: Speaker, view: Vouching) -> Witnessed:
     if not enough:
         text += s("witness.wanted", wanted=view.needed)
     title = s("witness.some", count=view.offices, of=view.agencies)
-    return Witnessed("ok" if enough else "warn", title, text, lines, s("witness.until", **block))
+    return Witnessed("ok" if enough else "warn", title, text, lines, s("witness.until", **block), view.offices)

@@ -39,9 +39,10 @@ def demo(
         if not as_json:
             console.print(_guide(facts), markup=False, soft_wrap=True)
         return
+    from ledger.services.demo.witnesses import witnessing
     from scripts.commands.serve import run
 
-    run(data, port, host, base_url, quiet=True, after_ready="" if as_json else _guide(facts))
+    run(data, port, host, base_url, quiet=True, after_ready="" if as_json else _guide(facts), during=witnessing)
 
 
 def _guide(facts: dict[str, Any]) -> str:
@@ -64,7 +65,8 @@ def _guide(facts: dict[str, Any]) -> str:
         f"  API 接口                   {facts['url']}/openapi.json",
         "What to try 试一试:",
         f"  curl -s {first['bundle']} -o bundle.json",
-        f"  .venv/bin/originseal verify bundle.json --anchors {facts['anchors']}",
+        f"  .venv/bin/originseal verify bundle.json --anchors {facts['anchors']} --witnesses 2",
+        f"  curl -s {facts['url']}/checkpoints/latest",
         f"  .venv/bin/originseal audit --data {facts['data']}",
         "Demonstration data: the goods, companies and numbers are invented; signatures, contracts and chain are real.",
         "演示数据：商品、企业与编号均为虚构；签名、合约与区块链是真实运行的。",

@@ -6,16 +6,19 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ledger.services.audit_schedule import parse_every
 from scripts.commands.output import EXIT_UNAVAILABLE, console
 from scripts.commands.schedule import auditor
+
+if TYPE_CHECKING:
+    from ledger.services.ledger import Ledger
 
 MAX_HEADER_BYTES = 64 * 1024  # a signed envelope of a full customs message fits into one request header
 
@@ -49,8 +52,10 @@ def run(
     as_json: bool = False,
     after_ready: str = "",
     audit_every: str | None = None,
+    during: Callable[[Ledger], AbstractContextManager[None]] | None = None,
 ) -> None:
-    """Open the folder, listen, print `READY url`, then block until interrupted. `quiet` logs only what is wrong.
+    """Open the folder, listen, print `READY url`, then block until interrupted. `quiet` logs only what is wrong;
+    `during` is entered once it listens.
 
     The ledger is opened before anything listens, so that what is wrong with it is this command's own error.
     """
@@ -70,6 +75,8 @@ def run(
         def tell() -> None:
             if audit_every is not None:
                 beside.enter_context(auditor(data, audit_every))
+            if during is not None:
+                beside.enter_context(during(ledger))
             if after_ready:
                 console.print(after_ready, markup=False, soft_wrap=True)
 

@@ -26,6 +26,7 @@ from ledger.services.consortium import Founder, found
 from ledger.services.demo import payloads, trades
 from ledger.services.demo.actors import AUTHORITIES, BY_SLUG, MEMBERS, Actor
 from ledger.services.demo.lots import LOTS, DemoLot
+from ledger.services.demo.witnesses import look_once, make_keys
 from ledger.services.ledger import Ledger
 from ledger.services.operator_keys import write_demo_passphrase
 
@@ -111,7 +112,7 @@ class _Seeder:
         packed = [lot for lot in LOTS if lot.handover is None]
         documents = len(COMPANIES) + 2  # two companies, the payment institution, the carrier
         batches = -(-len(trades.TRADES) // TRADES_AT_ONCE)
-        self._total = 1 + len(AUTHORITIES) * 2 + len(LOTS) * 2 + len(packed) * 2 + documents * batches + 1
+        self._total = 1 + len(AUTHORITIES) * 2 + len(LOTS) * 2 + len(packed) * 2 + documents * batches + 2
         self._signers: dict[str, FileSigner] = {}
 
     def run(self) -> None:
@@ -135,6 +136,8 @@ class _Seeder:
             self._step("matching 三单比对")
             assert ledger.matcher is not None
             ledger.matcher.match_all()
+            self._step("witnesses 见证机构共签")
+            look_once(ledger)
         (self.folder.keys / "seeded").touch(mode=0o600)
 
     # ------------------------------------------------------------------------------------------------------ steps
@@ -142,7 +145,9 @@ class _Seeder:
     def _found(self, passphrase: str) -> Config:
         self._step("founding 创世")
         founders = [Founder(a.uscc, a.zone, a.zh, a.en, self._signers[a.slug].public) for a in AUTHORITIES]
-        config, _ = found(self.folder.root, founders, Config(operator=OPERATOR, demo=True), passphrase, OPERATOR["en"])
+        agencies = make_keys(self.folder, passphrase)
+        settings = Config(operator=OPERATOR, demo=True)
+        config, _ = found(self.folder.root, founders, settings, passphrase, OPERATOR["en"], agencies)
         return config
 
     def _admit_members(self) -> None:
