@@ -23,6 +23,7 @@ from api.negotiation import media_type
 from api.paths import decoded, public_path
 from api.problems import HttpProblem
 from api.responses import Rendered, json_bytes, send
+from ledger.errors import Malformed, NotFound
 from ledger.services.explorer import Explorer, views
 from ledger.services.explorer import state_views as sv
 from ledger.services.explorer.governance import KINDS
@@ -283,9 +284,23 @@ def account(
 
 
 @router.get("/search", response_class=RedirectResponse, status_code=303, responses=problems(400, 404, 503))
-def search(port: ExplorerDep, language: LanguageDep, q: Annotated[str, Query(max_length=2000)] = "") -> Response:
+def search(
+    request: Request,
+    context: ExplorerContextDep,
+    port: ExplorerDep,
+    language: LanguageDep,
+    q: Annotated[str, Query(max_length=2000)] = "",
+) -> Response:
     """Go to what a number, hash, id, social credit code, contract name or lot link means."""
-    target = port.explorer.find(q)
+    try:
+        target = port.explorer.find(q)
+    except (Malformed, NotFound) as error:
+        if media_type(request.headers.get("accept"), ("application/json", "text/html")) != "text/html":
+            raise
+        assert context.pages is not None
+        page = context.pages.render("chain/nothing.html", *language, "/chain/search", query=_query({"q": q}), asked=q)
+        headers = {"cache-control": "no-store", "vary": "Accept, Accept-Language", "content-language": language[0]}
+        return Response(page.body, 404 if isinstance(error, NotFound) else 400, headers, page.media_type)
     return _go(f"/chain/{target.kind}s/{quote(target.id, safe=':')}", language)
 
 

@@ -278,7 +278,12 @@ def test_bad_request_gets_a_problem_for_programs_and_a_page_for_people(
 
 def test_failed_search_says_what_can_be_searched(client: TestClient) -> None:
     text = client.get("/chain/search?q=hello", headers={**HTML, "accept-language": "en"}).text
-    assert "try a block number" in text and "social credit code" in text
+    assert "a block number" in text and "a unified social credit code" in text and 'name="q"' in text
+    hostile = client.get("/chain/search?q=<script>alert(1)</script>&lang=zh", headers=HTML)
+    assert hostile.status_code == 400 and "可以查找" in hostile.text
+    assert "<script>alert" not in hostile.text and parsed(hostile.text).blocked == []
+    assert 'href="/chain/search?q=%3Cscript%3Ealert%281%29%3C%2Fscript%3E&amp;lang=en"' in hostile.text
+    assert client.get("/chain/search?q=hello", headers=JSON).json()["hint"].startswith("try a block number")
 
 
 @pytest.mark.parametrize(

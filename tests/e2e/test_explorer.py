@@ -133,7 +133,7 @@ def test_search_goes_to_the_page_or_says_what_can_be_searched(visit: Any, paths:
     page.wait_for_url("**" + paths["transaction"] + "?lang=en")
     page.get_by_role("searchbox", name="Search the chain").fill("lychee")
     page.get_by_role("button", name="Search").click()
-    assert "try a block number" in page.locator("main").inner_text()
+    assert "a unified social credit code" in page.locator("main").inner_text()
 
 
 def test_figure_leads_to_its_evidence(visit: Any, paths: dict[str, str]) -> None:
