@@ -18,7 +18,7 @@ from ledger.services.audit.report_words import LABELS, Text
 
 MAX_SHOWN = 200  # findings written out one by one; the rest are counted and in the JSON report
 LAST_SECOND = 253_402_300_800  # the first second of the year 10000
-MAX_TEXT = 600  # characters of any one value that came from the ledger's files
+MAX_TEXT = 1200  # characters of any one value that came from the ledger's files
 
 # Which group of meanings a kind of finding belongs to: by its whole id, else by what stands before the dot.
 _GROUPS = {
@@ -84,11 +84,12 @@ class Content:
     """A report from its first line to its last."""
 
     report_id: str
-    tone: str  # sound | broken | stores
+    tone: str  # sound | partial | stores | broken
     title: Text
     facts: tuple[Row, ...]
     answer: tuple[Text, ...]  # the first is the sentence to remember
     broken: tuple[Broken, ...]
+    covered: tuple[Text, ...]  # what was covered, in the audit's own words
     checked: tuple[Text, ...]
     findings: tuple[Item, ...]
     omitted: Text | None
@@ -113,11 +114,12 @@ def content(report: Report, signer: str = "") -> Content:
         facts=_facts(report, signer),
         answer=_answer(report, tone),
         broken=_broken(report),
+        covered=_covered_words(report),
         checked=_checked(report),
         findings=tuple(_item(number, finding) for number, finding in enumerate(shown, 1)),
         omitted=_filled(words.OMITTED, n=f"{omitted:,}") if omitted else None,
         limits=_limits(report),
-        method=reading.METHOD_REPLICA if report.role == "replica" else reading.METHOD,
+        method=_method(report),
         anchors=_anchors(report),
         coverage=tuple((_covered(name), count) for name, count in _counts(report)),
         glossary=reading.GLOSSARY,
@@ -149,7 +151,29 @@ def _critical(report: Report) -> int:
 def _tone(report: Report) -> str:
     if not report.total:
         return "sound"
-    return "broken" if _critical(report) else "stores"
+    if _critical(report):
+        return "broken"
+    return "partial" if all(_group(kind) == "incomplete" for kind in report.by_kind) else "stores"
+
+
+def _scope(report: Report) -> Text:
+    """How far an answer without findings reaches; of a mode that this program does not know, it claims the least."""
+    if report.mode == "incremental" and report.first > report.head:
+        return words.SOUND_SCOPE["nothing new"]
+    if report.role == "replica" and report.mode != "sample":
+        return words.SOUND_REPLICA
+    return words.SOUND_SCOPE.get(report.mode, words.SOUND_SCOPE["sample"])
+
+
+def _method(report: Report) -> tuple[Text, ...]:
+    if report.role == "replica" and report.mode != "sample":
+        return reading.METHOD_REPLICA
+    return {"full": reading.METHOD, "incremental": reading.METHOD_INCREMENTAL}.get(report.mode, reading.METHOD_SAMPLE)
+
+
+def _covered_words(report: Report) -> tuple[Text, ...]:
+    said = [Text(*(clip(text) for text in report.statement))] if any(report.statement) else []
+    return (*said, *(Text(clip(note), "") for note in report.notes))
 
 
 def _facts(report: Report, signer: str) -> tuple[Row, ...]:
@@ -173,18 +197,18 @@ def _facts(report: Report, signer: str) -> tuple[Row, ...]:
 def _answer(report: Report, tone: str) -> tuple[Text, ...]:
     lines: list[Text] = []
     if tone == "sound":
-        lines.append(words.ANSWER_SOUND)
-        scope = words.SOUND_SCOPE.get(report.mode, words.SOUND_SCOPE["sample"])
-        if report.role == "replica" and report.mode != "sample":
-            scope = words.SOUND_REPLICA
-        lines.append(_filled(scope, head=f"{report.head:,}", first=f"{report.first:,}"))
+        whole = report.mode == "full" and report.role == "operator"
+        lines.append(words.ANSWER_SOUND if whole else words.ANSWER_SOUND_PART)
+        lines.append(_filled(_scope(report), head=f"{report.head:,}", first=f"{report.first:,}"))
     else:
-        first = words.ANSWER_BROKEN if tone == "broken" else words.ANSWER_STORES
+        first = {
+            "broken": words.ANSWER_BROKEN,
+            "stores": words.ANSWER_STORES,
+            "partial": words.ANSWER_INCOMPLETE,
+        }[tone]
         lines.append(_filled(first, total=f"{report.total:,}", critical=f"{_critical(report):,}"))
     if any(_group(kind) == "incomplete" for kind in report.by_kind):
         lines.append(words.ANSWER_PARTIAL)
-    if any(report.statement):
-        lines.append(Text(*(clip(text) for text in report.statement)))
     if tone != "sound":
         lines.append(words.WHAT_NEXT)
     if report.public:
@@ -204,7 +228,7 @@ def _broken(report: Report) -> tuple[Broken, ...]:
 
 
 def _checked(report: Report) -> tuple[Text, ...]:
-    lines = [Text(f"{clip(note)}", "") for note in report.notes]
+    lines = []
     for name, count in _counts(report):
         unit = words.COVERAGE.get(name)
         zh = "" if unit is None else f"{count:,} {unit.measure}{unit.zh}"

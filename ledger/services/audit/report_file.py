@@ -22,6 +22,8 @@ from ledger.services.config import DataFolder, load_config
 MAX_REPORT_BYTES = 16 * 1024 * 1024  # 2,000 findings have about 1.5 MB
 MAX_REPORT_DEPTH = 16
 MAX_LISTED = 20_000  # findings of a report from elsewhere
+MAX_ENTRIES = 1024  # of every other list
+MAX_EVIDENCE = 32  # values of one finding
 PLACEHOLDER = "DATA"  # stands for the data folder in public copies
 PUBLIC_FINDING = ("id", "severity", "where", "what", "reproduce")
 
@@ -159,9 +161,7 @@ def read_report(facts: dict[str, Any]) -> Report:
         raise Malformed(f"not a report in the format {FORMAT}", field="/format")
     ledger = top.members("ledger")
     operator, statement = ledger.members("operator"), top.members("statement")
-    listed = top.items("findings")
-    if len(listed) > MAX_LISTED:
-        raise Malformed(f"more than {MAX_LISTED} findings", field="/findings")
+    listed = top.items("findings", MAX_LISTED)
     findings = tuple(_finding(item, f"/findings/{at}") for at, item in enumerate(listed))
     by_kind = top.counts("findingsByKind")
     if sum(by_kind.values()) < len(findings) or (top.text("result") == "sound") != (not by_kind and not findings):
@@ -197,9 +197,7 @@ def read_report(facts: dict[str, Any]) -> Report:
 def _finding(value: Any, field: str) -> ReportFinding:
     entry = _Members(value, field)
     what = entry.members("what")
-    evidence = entry.get("evidence", {})
-    if not isinstance(evidence, dict):
-        raise Malformed("an object is needed", field=f"{field}/evidence")
+    evidence = entry.members("evidence")
     return ReportFinding(
         id=entry.text("id"),
         severity=entry.text("severity"),
@@ -207,11 +205,13 @@ def _finding(value: Any, field: str) -> ReportFinding:
         zh=what.text("zh"),
         en=what.text("en"),
         detail=entry.text("detail", ""),
-        evidence=tuple(
-            (name, item if isinstance(item, str) else jcs(item).decode()) for name, item in sorted(evidence.items())
-        ),
+        evidence=tuple((name, _shown(evidence.get(name))) for name in evidence.names(MAX_EVIDENCE)),
         reproduce=entry.text("reproduce", ""),
     )
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else jcs(value).decode()
 
 
 def _key(value: Any, field: str) -> tuple[str, str]:
@@ -252,19 +252,25 @@ class _Members:
             raise Malformed("a number is needed", field=f"{self._field}/{name}")
         return float(value)
 
-    def items(self, name: str) -> list[Any]:
+    def items(self, name: str, limit: int = MAX_ENTRIES) -> list[Any]:
         value = self._value.get(name, [])
-        if not isinstance(value, list):
-            raise Malformed("a list is needed", field=f"{self._field}/{name}")
+        if not isinstance(value, list) or len(value) > limit:
+            raise Malformed(f"a list of at most {limit} is needed", field=f"{self._field}/{name}")
         return value
 
     def members(self, name: str) -> _Members:
         return _Members(self._value.get(name, {}), f"{self._field}/{name}")
 
+    def names(self, limit: int = MAX_ENTRIES) -> list[str]:
+        """The members' names in order."""
+        if len(self._value) > limit:
+            raise Malformed(f"more than {limit} members", field=self._field)
+        return sorted(self._value)
+
     def texts(self, name: str) -> list[tuple[str, str]]:
         entry = self.members(name)
-        return [(key, entry.text(key)) for key in sorted(entry._value)]
+        return [(key, entry.text(key)) for key in entry.names()]
 
     def counts(self, name: str) -> dict[str, int]:
         entry = self.members(name)
-        return {key: entry.whole(key) for key in entry._value}
+        return {key: entry.whole(key) for key in entry.names()}

@@ -34,7 +34,7 @@ ol,ul{margin:0;padding-left:1.3rem}li{margin-bottom:.5rem}
 .answer{border:2px solid;border-radius:10px;padding:1rem 1.1rem;margin:0 0 1rem}
 .answer p:first-child{font-size:1.2rem;font-weight:650}.answer p:last-child{margin:0}
 .answer .en{color:inherit}
-.sound{color:var(--ok);background:var(--ok-bg)}.stores{color:var(--warn);background:var(--warn-bg)}
+.sound{color:var(--ok);background:var(--ok-bg)}.stores,.partial{color:var(--warn);background:var(--warn-bg)}
 .broken{color:var(--bad);background:var(--bad-bg)}
 .group,.finding{border-left:4px solid var(--line);padding:.1rem 0 .1rem .9rem;margin:0 0 1.1rem}
 .finding.critical{border-color:var(--bad)}.finding.error{border-color:#b37400}
@@ -63,7 +63,7 @@ def render_html(facts: dict[str, Any]) -> str:
         f"<header><p>OriginSeal 源印</p><h1>{_both(made.title)}</h1></header>",
         _section("answer", _answer(made)),
         _section("ledger", '<dl class="facts">' + "".join(map(_row, made.facts)) + "</dl>"),
-        _section("checked", '<ul class="checked">' + _list(made.checked) + "</ul>"),
+        _section("checked", _checked(made)),
         _section("findings", _findings(made)),
         _section("limits", f"<ul>{_list(made.limits)}</ul>"),
         _section("method", f"<ol>{_list(made.method)}</ol>"),
@@ -119,6 +119,11 @@ def _answer(made: Content) -> str:
         for group in made.broken
     )
     return f'<div class="answer {made.tone}">{lines}</div>{groups}'
+
+
+def _checked(made: Content) -> str:
+    said = "".join(f"<p>{_both(text)}</p>" for text in made.covered)
+    return f'{said}<ul class="checked">{_list(made.checked)}</ul>'
 
 
 def _findings(made: Content) -> str:

@@ -26,7 +26,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer
 from reportlab.platypus import Table as PdfTable
 
-from ledger.services.audit.report_content import Content, Item, Row, content
+from ledger.services.audit.report_content import Broken, Content, Item, Row, content
 from ledger.services.audit.report_file import read_report
 from ledger.services.audit.report_words import HEADINGS, LABELS, NO_FINDINGS, Text
 
@@ -36,6 +36,7 @@ REGULAR, BOLD, MONO, RARE = "originseal", "originseal-bold", "originseal-mono", 
 INK, SOFT, LINE, SEAL = HexColor("#1d2421"), HexColor("#56605b"), HexColor("#cfc7b8"), HexColor("#8f1f17")
 TONES = {
     "sound": (HexColor("#1c6b3f"), HexColor("#e4f1e7")),
+    "partial": (HexColor("#7a4d00"), HexColor("#fcf0d6")),
     "stores": (HexColor("#7a4d00"), HexColor("#fcf0d6")),
     "broken": (HexColor("#a01b1b"), HexColor("#fbe5e1")),
 }
@@ -55,8 +56,8 @@ LABEL = _style("label", 8, textColor=SOFT)
 CODE = _style("code", 7.6, fontName=MONO, wordWrap="CJK", leading=11)
 TITLE_ZH = _style("title-zh", 22, fontName=BOLD, wordWrap="CJK")
 TITLE_EN = _style("title-en", 13, textColor=SOFT, spaceAfter=5 * mm)
-HEAD = _style("head", 13, fontName=BOLD, wordWrap="CJK", textColor=SEAL, spaceBefore=6 * mm, keepWithNext=1)
-HEAD_EN = _style("head-en", 10, textColor=SOFT, spaceAfter=2.5 * mm, keepWithNext=1)
+HEAD = _style("head", 13, fontName=BOLD, wordWrap="CJK", textColor=SEAL, spaceBefore=6 * mm)
+HEAD_EN = _style("head-en", 10, textColor=SOFT, spaceAfter=2.5 * mm)
 STRONG = _style("strong", 10.5, fontName=BOLD, wordWrap="CJK")
 
 
@@ -176,8 +177,14 @@ def _both(text: Text, zh: ParagraphStyle = ZH, en: ParagraphStyle = EN) -> list[
     return made
 
 
-def _heading(name: str) -> list[Flowable]:
-    return _both(HEADINGS[name], HEAD, HEAD_EN)
+def _section(name: str, blocks: Iterable[list[Flowable]]) -> list[Flowable]:
+    """A heading and what stands under it, block by block: no block is torn apart, no heading is left alone."""
+    story: list[Flowable] = []
+    pending = _both(HEADINGS[name], HEAD, HEAD_EN)
+    for block in blocks:
+        story.append(KeepTogether([*pending, *block]))
+        pending = []
+    return story + pending
 
 
 # ------------------------------------------------------------------------------------------------------- the parts
@@ -185,21 +192,21 @@ def _heading(name: str) -> list[Flowable]:
 
 def _story(made: Content) -> list[Flowable]:
     story: list[Flowable] = [_paragraph("OriginSeal 源印", LABEL), *_both(made.title, TITLE_ZH, TITLE_EN)]
-    story += [*_heading("answer"), _answer(made), Spacer(0, 4 * mm)]
-    for group in made.broken:
-        affected = f"{group.count:,} {LABELS['affected'].zh} {LABELS['affected'].en}"
-        story.append(KeepTogether([*_both(group.promise, STRONG), *_both(group.meaning), _paragraph(affected, LABEL)]))
-        story.append(Spacer(0, 3 * mm))
-    story += [*_heading("ledger"), _table(made.facts), *_heading("checked"), _columns(made.checked)]
-    story += [*_heading("findings"), *_findings(made)]
-    story += [*_heading("limits"), *_bullets(made.limits, "•")]
-    story += [*_heading("method"), *_bullets(made.method, None)]
-    story += [*_heading("anchors"), _table(made.anchors)]
-    story += [*_heading("coverage"), _numbers(made.coverage)]
-    story += _heading("glossary")
-    for term, meaning in made.glossary:
-        story.append(KeepTogether([_paragraph(f"{term.zh} · {term.en}", STRONG), *_both(meaning)]))
-    return story
+    story += _section("answer", [[_answer(made), Spacer(0, 4 * mm)], *map(_broken, made.broken)])
+    story += _section("ledger", [[_table(made.facts)]])
+    story += _section("checked", [*[_both(text) for text in made.covered], [_columns(made.checked)]])
+    story += _section("findings", _findings(made))
+    story += _section("limits", _bullets(made.limits, "•"))
+    story += _section("method", _bullets(made.method, None))
+    story += _section("anchors", [[_table(made.anchors)]])
+    story += _section("coverage", [[_numbers(made.coverage)]])
+    terms = [[_paragraph(f"{term.zh} · {term.en}", STRONG), *_both(meaning)] for term, meaning in made.glossary]
+    return story + _section("glossary", terms)
+
+
+def _broken(group: Broken) -> list[Flowable]:
+    affected = f"{group.count:,} {LABELS['affected'].zh} {LABELS['affected'].en}"
+    return [*_both(group.promise, STRONG), *_both(group.meaning), _paragraph(affected, LABEL), Spacer(0, 3 * mm)]
 
 
 def _answer(made: Content) -> Flowable:
@@ -258,30 +265,28 @@ def _columns(texts: Iterable[Text]) -> Flowable:
     return PdfTable(list(zip(cells[:half], right, strict=True)), colWidths=[WIDTH / 2] * 2, style=style)
 
 
-def _bullets(texts: Iterable[Text], mark: str | None) -> list[Flowable]:
-    made: list[Flowable] = []
+def _bullets(texts: Iterable[Text], mark: str | None) -> list[list[Flowable]]:
+    made: list[list[Flowable]] = []
     zh, en = ZH.clone("bullet", leftIndent=6 * mm, bulletIndent=0), EN.clone("bullet-en", leftIndent=6 * mm)
     for number, text in enumerate(texts, 1):
         shown = f'<bullet><font name="{REGULAR}">{mark or f"{number}."}</font></bullet>'
-        made.append(KeepTogether([Paragraph(shown + _markup(text.zh, REGULAR), zh), _paragraph(text.en, en)]))
+        made.append([Paragraph(shown + _markup(text.zh, REGULAR), zh), _paragraph(text.en, en)])
     return made
 
 
-def _findings(made: Content) -> list[Flowable]:
-    if not made.findings and made.omitted is None:
-        return _both(NO_FINDINGS)
-    story: list[Flowable] = []
-    for item in made.findings:
-        story += _finding(item)
-    return story + ([] if made.omitted is None else _both(made.omitted))
+def _findings(made: Content) -> list[list[Flowable]]:
+    blocks = [_finding(item) for item in made.findings]
+    if made.omitted is not None:
+        blocks.append([Spacer(0, 4 * mm), *_both(made.omitted)])
+    return blocks or [_both(NO_FINDINGS)]
 
 
 def _finding(item: Item) -> list[Flowable]:
     ink, _ = TONES[SEVERITY_TONE[item.severity]]
     severity = LABEL.clone("severity", textColor=ink, fontSize=8.5)
     head = [
-        _paragraph(f"{item.number}. {item.what.zh}", STRONG.clone("finding", keepWithNext=1, spaceBefore=4 * mm)),
-        _paragraph(item.what.en, EN.clone("finding-en", spaceAfter=0, keepWithNext=1)),
+        _paragraph(f"{item.number}. {item.what.zh}", STRONG.clone("finding", spaceBefore=4 * mm)),
+        _paragraph(item.what.en, EN.clone("finding-en", spaceAfter=0)),
         _paragraph(f"{item.id} · {item.severity_text.zh} · {item.severity_text.en}", severity),
     ]
     lines: list[tuple[Text, Paragraph]] = [(LABELS["where"], _paragraph(item.where, CODE))]
@@ -302,7 +307,7 @@ def _finding(item: Item) -> list[Flowable]:
             ("RIGHTPADDING", (0, 0), (-1, -1), 0),
         ],
     )
-    return [KeepTogether([*head, Spacer(0, 1 * mm), table])]
+    return [*head, Spacer(0, 1 * mm), table]
 
 
 def _numbers(rows: Iterable[tuple[Text, int]]) -> Flowable:

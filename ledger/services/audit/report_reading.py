@@ -71,6 +71,32 @@ METHOD = (
         "Running the same command again over the same data gives the same answer.",
     ),
 )
+METHOD_INCREMENTAL = (
+    Text(
+        "先前审计在某一区块结束时的状态及其签名被当作起点；对此后的区块、对最新状态与各数据库，按以下方法检查。",
+        "The state with which an earlier audit ended, signed by its auditor, is taken as given; blocks after it, the "
+        "state at the head and the stores are checked as follows.",
+    ),
+    *METHOD,
+)
+METHOD_SAMPLE = (
+    Text(
+        "审计程序只读打开数据，核对全部区块头的哈希与链接、全部检查点的签名与内容；不采用服务器关于自身的任何说法。",
+        "The program opens the data for reading only and checks the hash and link of all block headers and the "
+        "signature and content of all checkpoints; it uses nothing that the server says about itself.",
+    ),
+    Text(
+        "以种子随机抽取提交；对抽中的每份提交，在作者当时登记的公钥下验证 SM2 签名，并核对其每条记录的原文与所签摘要。",
+        "Submissions are drawn at random from a seed; for each one drawn the SM2 signature is verified under the key "
+        "registered for its author at that block, and the text of each of its records is compared with the signed "
+        "digest.",
+    ),
+    Text(
+        "同一种子抽中同一批提交，因此本次检查可以重复；种子应在审计之后才让运营方知道。",
+        "The same seed draws the same submissions, so that this run can be repeated; the operator should learn it "
+        "only after the audit.",
+    ),
+)
 METHOD_REPLICA = METHOD[:2] + METHOD[4:]
 
 GLOSSARY: tuple[tuple[Text, Text], ...] = (

@@ -93,6 +93,7 @@ ROLES = {
 }
 
 ANSWER_SOUND = Text("未发现任何问题。账本与其承诺相符。", "Nothing was found. The ledger keeps what it promises.")
+ANSWER_SOUND_PART = Text("在所检查的范围内未发现问题。", "Within what was checked, nothing was found.")
 SOUND_SCOPE = {
     "full": Text(
         "自创世区块至第 {head} 区块，区块彼此相连，每份提交的 SM2 签名有效，每条记录的原文与其作者所签的摘要一致。"
@@ -106,6 +107,11 @@ SOUND_SCOPE = {
         "。",
         "From block {first} to block {head} no alteration, removal, addition or exchange was found. For the blocks "
         "before, the earlier audit's answer stands; they were not checked again.",
+    ),
+    "nothing new": Text(
+        "自上次审计至第 {head} 区块没有新的区块。此前区块的结论以上次审计为准，本次未重新检查。",
+        "No block has been added since the earlier audit, which ended with block {head}. For the blocks up to there "
+        "its answer stands; they were not checked again.",
     ),
     "sample": Text(
         "在抽取检查的部分中没有发现修改、删除、增添或调换。未抽到的部分，本报告不作结论。",
@@ -129,6 +135,10 @@ ANSWER_STORES = Text(
     "发现 {total} 项问题，均未打破账本的承诺：问题在于运营方的附属存储或设置与应有内容不符，需要修复。",
     "{total} finding(s), none of which breaks a promise of the ledger: a secondary store or a setting of the operator "
     "is not what it should be and needs repair.",
+)
+ANSWER_INCOMPLETE = Text(
+    "审计未能完成：{total} 个部分无法检查。在已检查的部分中没有发现问题。",
+    "The audit could not be completed: {total} part(s) could not be checked. In what was checked nothing was found.",
 )
 ANSWER_PARTIAL = Text(
     "有部分内容无法检查。对这些部分，本报告既不说完好，也不说受损。",
@@ -242,6 +252,7 @@ OMITTED = Text(
 )
 
 COVERAGE: dict[str, Counted] = {
+    "headers": Counted("个", "区块头", "block headers"),
     "blocks": Counted("个", "区块", "blocks"),
     "transactions": Counted("笔", "交易", "transactions"),
     "submissions": Counted("份", "提交", "submissions"),
@@ -254,6 +265,7 @@ COVERAGE: dict[str, Counted] = {
         "次", "旧版规则下的比对（未重做）", "matches under older policies, not repeated"
     ),
     "checkpoints": Counted("个", "签名检查点", "signed checkpoints"),
+    "co-signatures": Counted("个", "会签", "co-signatures of witnesses"),
     "storage slots": Counted("个", "合约存储值", "values in contract storage"),
     "state nodes": Counted("个", "状态节点", "state nodes"),
     "logs": Counted("条", "合约事件", "contract events"),

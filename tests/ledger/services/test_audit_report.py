@@ -121,7 +121,9 @@ def test_worst_findings_come_first_when_a_report_mixes_severities() -> None:
         (sound_facts(role="replica", mode="sample"), "sound", "About what was not drawn"),
         (sound_facts(mode="of a later version"), "sound", "About what was not drawn"),
         (facts_with(("index.row", "lots")), "stores", "none of which breaks a promise"),
-        (facts_with(("audit.incomplete", "engine")), "stores", "neither that they are sound nor"),
+        (facts_with(("audit.incomplete", "engine")), "partial", "neither that they are sound nor"),
+        (facts_with(("audit.incomplete", "engine"), ("index.row", "x")), "stores", "neither that they are sound nor"),
+        (sound_facts(mode="incremental", **{"from": 116}), "sound", "No block has been added since"),
         (facts_with(("file.unreadable", "chain.sqlite")), "broken", "1 break a promise"),
     ],
 )  # fmt: skip
@@ -131,6 +133,21 @@ def test_answer_claims_no_more_than_was_checked_when_the_audit_was_partial(facts
     assert said in " ".join(text.en for text in made.answer)
     if facts["mode"] != "full" or facts["role"] != "operator":
         assert "From genesis" not in " ".join(text.en for text in made.answer)
+        assert "keeps what it promises" not in made.answer[0].en
+
+
+@pytest.mark.parametrize("mode", ["sample", "of a later version"])
+def test_sample_report_does_not_claim_to_have_read_everything(mode: str) -> None:
+    made = content(read_report(sound_facts(mode=mode)))
+    assert "drawn at random" in " ".join(text.en for text in made.method)
+    assert "whole storage" not in " ".join(text.en for text in made.method)
+
+
+def test_statement_and_notes_of_the_audit_are_in_both_forms() -> None:
+    facts = sound_facts(statement={"zh": "覆盖了什么", "en": "what was covered"}, notes=["a note"])
+    pdf, text = "".join(pages_of(render_pdf(facts))), packed(Reader(render_html(facts)).text)
+    for said in ("覆盖了什么", "whatwascovered", "anote"):
+        assert said in pdf and said in text
 
 
 def test_replica_report_does_not_claim_to_have_read_payloads() -> None:
@@ -206,7 +223,11 @@ def test_pdf_carries_id_and_page_numbers_on_every_page_and_nothing_leaves_the_ma
 def test_fonts_hold_every_character_of_our_own_texts() -> None:
     known = _fonts()["originseal"]
     texts: list[str] = [text for entry in report_reading.GLOSSARY for pair in entry for text in pair]
-    texts += [text for pair in (*report_reading.LIMITS, *report_reading.METHOD) for text in pair]
+    texts += [
+        text
+        for pair in (*report_reading.LIMITS, *report_reading.METHOD_INCREMENTAL, *report_reading.METHOD_SAMPLE)
+        for text in pair
+    ]
     texts += [text for meaning in report_words.MEANINGS.values() for pair in meaning for text in pair]
     texts += [text for _, *pair in KINDS.values() for text in pair]
     for table in (
@@ -254,6 +275,8 @@ def test_report_of_a_real_audit_renders_when_the_ledger_is_small(small: SmallLed
         ({"coverage": {"blocks": "many"}}, "/coverage/blocks"),
         ({"coverage": []}, "/coverage"),
         ({"notes": [1]}, "/notes/0"),
+        ({"notes": [""] * 1025}, "/notes"),
+        ({"coverage": {str(number): 1 for number in range(1025)}}, "/coverage"),
         ({"ledger": []}, "/ledger"),
         ({"ledger": {"contracts": {"Lots": 5}}}, "/ledger/contracts/Lots"),
         ({"ledger": {"checkpointKeys": [{}]}}, "/ledger/checkpointKeys/0/keyId"),
@@ -283,6 +306,19 @@ def test_report_file_is_refused_when_it_is_too_large(monkeypatch: pytest.MonkeyP
 def test_hostile_lengths_are_bounded_when_a_report_comes_from_elsewhere() -> None:
     made = content(read_report(facts_with(("index.row", "x" * 100_000))))
     assert len(made.findings[0].where) < MAX_TEXT + 20
+
+
+def test_pdf_is_laid_out_when_every_text_is_as_long_as_it_may_be() -> None:
+    facts = facts_with(("index.row", "x" * 5000), ("outbox.row", "宽" * 5000), ("chain.code", "a b " * 2000))
+    for finding in facts["findings"]:
+        finding["evidence"] = {f"value {number}": "y" * 2000 for number in range(32)}
+    facts["statement"] = {"zh": "长" * 5000, "en": "long " * 1000}
+    facts["notes"] = ["note " * 500] * 20
+    facts["ledger"]["operator"] = {"zh": "名" * 900, "en": "name " * 200}
+    assert len(pages_of(render_pdf(facts))) > 10
+    facts["findings"][0]["evidence"]["one more"] = ""
+    with pytest.raises(Malformed):
+        read_report(facts)
 
 
 def test_time_that_no_calendar_has_is_shown_as_a_number() -> None:
