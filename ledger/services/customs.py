@@ -1,8 +1,9 @@
 """Customs messages at the door: what a CEB message is worth before anybody seals it, and the receipt it earns.
 
 `check_message` stores nothing: it parses leniently, names every deviation and answers per business node as the official
-receipts do (CEB304, 404, 506, 604). Sealing needs the strict form, the exact message, and the issuer's signature: the
-code that a document names as its issuer must be the author's own unified social credit code.
+receipts do (CEB304, 404, 506, 604 and so on, for every declaration). Sealing needs the strict form, the exact message,
+and the issuer's signature: the code that a document names as its issuer must be the author's own unified social credit
+code.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ledger.documents.ceb import (
     receipt_message,
     status_words,
 )
+from ledger.documents.ceb.schema import schema_of_kind
 from ledger.documents.statement import Record
 from ledger.domain.members import check_uscc, member_id
 from ledger.errors import Malformed, NotAuthorised, RecordsRefused
@@ -70,7 +72,7 @@ def report(message: CebMessage, *, now: float) -> CebReport:
         answers.append(Answer(node, status, _info(status, errors)))
         nodes.append(_node(node, status, errors))
     receipt = None
-    if message.nodes[0].kind in ISSUERS:
+    if schema_of_kind(message.nodes[0].kind).answer is not None:
         receipt = receipt_message(answers, time_ms=int(now * 1000))
     return CebReport(
         message_type=message.message_type,
