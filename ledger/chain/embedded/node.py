@@ -16,8 +16,10 @@ from typing import Any
 import rlp
 from eth.constants import BLANK_ROOT_HASH
 from eth.db.account import AccountDB
+from eth.exceptions import UnrecognizedTransactionType
 from eth.rlp.accounts import Account
-from eth_utils import keccak
+from eth_utils import ValidationError, keccak
+from rlp.exceptions import RLPException
 from trie import HexaryTrie
 
 from ledger.chain.embedded.genesis import GenesisParams
@@ -235,15 +237,20 @@ class Node:
         row = self._store.block(number)
         if row is None:
             raise LookupError(number)  # raised, so that the cache never remembers an absence
-        raw_txs, raw_receipts = tuple(rlp.decode(row.body)), tuple(rlp.decode(row.receipts))
-        return StoredBlock(
-            row,
-            decode_header(row.header),
-            tuple(decode_stored_transaction(raw) for raw in raw_txs),
-            tuple(decode_receipt(raw) for raw in raw_receipts),
-            raw_txs,
-            raw_receipts,
-        )
+        try:
+            raw_txs, raw_receipts = tuple(rlp.decode(row.body)), tuple(rlp.decode(row.receipts))
+            return StoredBlock(
+                row,
+                decode_header(row.header),
+                tuple(decode_stored_transaction(raw) for raw in raw_txs),
+                tuple(decode_receipt(raw) for raw in raw_receipts),
+                raw_txs,
+                raw_receipts,
+            )
+        except (RLPException, ValidationError, UnrecognizedTransactionType, TypeError, ValueError) as error:
+            raise StorageUnavailable(
+                f"block {number} of the chain file cannot be decoded", hint="run `originseal audit`"
+            ) from error
 
     def block_ids(self, number: int) -> BlockIds:
         """Hashes of a block and its transactions, without decoding it."""
