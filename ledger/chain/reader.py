@@ -122,6 +122,11 @@ class ChainReader:
             raise EngineUnavailable(f"the engine answered another block for {height}")
         return raw
 
+    @property
+    def raw_methods(self) -> bool:
+        """Whether the engine has the debug_getRaw* methods, as far as it was asked for one."""
+        return self._raw_methods
+
     def raw_header(self, height: int) -> bytes:
         """RLP header; its keccak256 is the block's hash."""
         raw = self._raw("debug_getRawHeader", hex(height))

@@ -44,6 +44,7 @@ class Access:
     def __init__(self, chain: ChainReader) -> None:
         self.chain = chain
         self._times: OrderedDict[int, int] = OrderedDict()
+        self._asked_raw: bool | None = None
         self._refusals: OrderedDict[bytes, tuple[str, RevertedOnChain] | None] = OrderedDict()
         self._executions = BoundedSemaphore(MAX_EXECUTIONS)
         self._lock = Lock()
@@ -62,6 +63,13 @@ class Access:
             return raw, parse_header(raw)
         except Malformed as error:
             raise EngineUnavailable(f"the engine's header of block {height} cannot be read") from error
+
+    def raw_methods(self) -> bool:
+        """Whether the engine has debug_getRaw*: what evidence may point at."""
+        if self._asked_raw is None:
+            self.chain.raw_header(0)
+            self._asked_raw = self.chain.raw_methods
+        return self._asked_raw
 
     def time(self, height: int) -> int:
         """A block's time; remembered."""

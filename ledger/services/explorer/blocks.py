@@ -127,7 +127,7 @@ def block(access: Access, words: Words, number: int, page: int = 1) -> BlockView
         ),
         page=page,
         pages=pages,
-        requests=_requests(number),
+        requests=_requests(number, access.raw_methods()),
     )  # fmt: skip
 
 
@@ -145,10 +145,15 @@ def _check(id: str, zh: str, en: str, found: bytes, expected: bytes) -> Check:
     return Check(id, found == expected, Name(zh, en), "0x" + found.hex(), "0x" + expected.hex())
 
 
-def _requests(number: int) -> tuple[Request, ...]:
+def _requests(number: int, raw_methods: bool) -> tuple[Request, ...]:
     height = hex(number)
+    header = Request("header", "debug_getRawHeader", (height,), Name("区块头的字节", "the header's bytes"))
+    if not raw_methods:
+        members = Name("区块头的各个字段", "the header's members")
+        header = Request("header", "eth_getBlockByNumber", (height, False), members)
+    receipts = "debug_getRawReceipts" if raw_methods else "eth_getBlockReceipts"
     return (
-        Request("header", "debug_getRawHeader", (height,), Name("区块头的 RLP 字节", "the header's RLP bytes")),
+        header,
         Request("block", "eth_getBlockByNumber", (height, True), Name("区块与全部交易", "block and transactions")),
-        Request("receipts", "debug_getRawReceipts", (height,), Name("全部收据的字节", "the bytes of all receipts")),
+        Request("receipts", receipts, (height,), Name("全部收据", "all receipts")),
     )

@@ -71,7 +71,7 @@ def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView
         refusal=None if receipt.success else refusal(access, envelope, receipt.block),
         events=tuple(event_line(words, event) for event in said),
         checks=_checks(tx_hash, raw, envelope, receipt, submission, said),
-        requests=_requests(tx_hash, receipt),
+        requests=_requests(tx_hash, receipt, access.raw_methods()),
     )
 
 
@@ -219,7 +219,7 @@ def _decoded(said: SubmissionView) -> tuple[str, ...]:
     return (said.id, author, said.key_id, said.root, str(said.count), said.nonce, said.action_digest)
 
 
-def _requests(tx_hash: bytes, receipt: Receipt) -> tuple[Request, ...]:
+def _requests(tx_hash: bytes, receipt: Receipt, raw_methods: bool) -> tuple[Request, ...]:
     name = "0x" + tx_hash.hex()
     return (
         Request(
@@ -228,7 +228,12 @@ def _requests(tx_hash: bytes, receipt: Receipt) -> tuple[Request, ...]:
             (name,),
             Name("交易及其调用数据", "the transaction and its calldata"),
         ),
-        Request("raw", "debug_getRawTransaction", (name,), Name("原始字节", "the raw bytes")),
+        Request(
+            "raw",
+            "debug_getRawTransaction" if raw_methods else "eth_getTransactionByHash",
+            (name,),
+            Name("原始字节", "the raw bytes") if raw_methods else Name("交易的各个字段", "the transaction's members"),
+        ),
         Request(
             "receipt",
             "eth_getTransactionReceipt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -291,6 +292,31 @@ def test_altered_step_of_a_lot_shows_on_a_page_of_its_entries(world: World) -> N
     checks = {check.id: check.holds for check in over(world, change)[0].lot("sm3:" + LOT.hex(), None, 5).checks}
     assert checks == {"newest": True, "folded": False}
     assert world.explorer().lot("sm3:" + child[2:]).checks[1].holds
+
+
+# ---------------------------------------------------------------------------------------------- a poor engine
+
+
+def test_engine_without_raw_methods_gives_the_same_answers(world: World) -> None:
+    def change(method: str, params: Any, ask: Any) -> Any:
+        if method.startswith("debug_"):
+            raise RpcError("the method does not exist", rpc_code=-32601)
+        return ask()
+
+    def bare(view: Any) -> Any:
+        return dataclasses.replace(view, requests=())
+
+    plain, rich = over(world, change)[0], Explorer(world.chain)
+    for name in ("0", "1", "5", "8"):
+        assert bare(plain.block(name)) == bare(rich.block(name))
+        assert plain.header(name) == rich.header(name)
+    for name in world.sent:
+        assert bare(plain.transaction(world.hash(name))) == bare(rich.transaction(world.hash(name)))
+    assert plain.member(MEMBER) == rich.member(MEMBER)
+    for view in (plain.block("5"), plain.transaction(world.hash("trade"))):
+        for each in view.requests:
+            assert not each.method.startswith("debug_")
+            assert world.chain.engine.request(each.method, each.params) is not None
 
 
 # ------------------------------------------------------------------------------------------------------ search
