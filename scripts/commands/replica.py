@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,7 +118,8 @@ def _serve(
     thread = threading.Thread(target=follow, name="replica", daemon=True)
     app: Any = create_replica_app(settings, opened)
     try:
-        listen(app, host, port, as_json=as_json, when_ready=thread.start)
+        with suppress(SystemExit):  # how a stop by SIGTERM arrives: the exit code is for us to say
+            listen(app, host, port, as_json=as_json, when_ready=thread.start)
     finally:
         stop.set()
         if thread.ident is not None:
