@@ -193,13 +193,13 @@ def _section(name: str, blocks: Iterable[list[Flowable]]) -> list[Flowable]:
 def _story(made: Content) -> list[Flowable]:
     story: list[Flowable] = [_paragraph("OriginSeal 源印", LABEL), *_both(made.title, TITLE_ZH, TITLE_EN)]
     story += _section("answer", [[_answer(made), Spacer(0, 4 * mm)], *map(_broken, made.broken)])
-    story += _section("ledger", [[_table(made.facts)]])
-    story += _section("checked", [*[_both(text) for text in made.covered], [_columns(made.checked)]])
+    story += _section("ledger", _table(made.facts))
+    story += _section("checked", [*[_both(text) for text in made.covered], [Spacer(0, 2 * mm), _columns(made.checked)]])
     story += _section("findings", _findings(made))
     story += _section("limits", _bullets(made.limits, "•"))
     story += _section("method", _bullets(made.method, None))
-    story += _section("anchors", [[_table(made.anchors)]])
-    story += _section("coverage", [[_numbers(made.coverage)]])
+    story += _section("anchors", _table(made.anchors))
+    story += _section("coverage", _numbers(made.coverage))
     terms = [[_paragraph(f"{term.zh} · {term.en}", STRONG), *_both(meaning)] for term, meaning in made.glossary]
     return story + _section("glossary", terms)
 
@@ -232,24 +232,23 @@ def _tight(rows: int) -> list[tuple[Any, ...]]:
     ]
 
 
-def _table(rows: Iterable[Row]) -> Flowable:
-    cells = []
+def _table(rows: Iterable[Row]) -> list[list[Flowable]]:
+    """A table of facts; each row is a table of its own, so that a page may end between any two."""
+    style = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 4),
+        ("TOPPADDING", (0, 0), (-1, -1), 2),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+    ]
+    blocks: list[list[Flowable]] = []
     for row in rows:
         value = [] if row.value is None else _both(row.value, ZH, EN.clone("cell-en", spaceAfter=0))
         value += [_paragraph(code, CODE) for code in row.codes]
-        cells.append([_both(row.label, ZH, LABEL), value])
-    return PdfTable(
-        cells,
-        colWidths=[46 * mm, WIDTH - 46 * mm],
-        style=[
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-            ("TOPPADDING", (0, 0), (-1, -1), 2),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
-        ],
-    )
+        cells = [[_both(row.label, ZH, LABEL), value]]
+        blocks.append([PdfTable(cells, colWidths=[46 * mm, WIDTH - 46 * mm], style=style)])
+    return blocks
 
 
 def _columns(texts: Iterable[Text]) -> Flowable:
@@ -310,20 +309,16 @@ def _finding(item: Item) -> list[Flowable]:
     return [*head, Spacer(0, 1 * mm), table]
 
 
-def _numbers(rows: Iterable[tuple[Text, int]]) -> Flowable:
+def _numbers(rows: Iterable[tuple[Text, int]]) -> list[list[Flowable]]:
     right = ZH.clone("number", alignment=2)
-    cells = [
-        [_paragraph(f"{name.zh} · {name.en}" if name.en != name.zh else name.zh, ZH), _paragraph(f"{count:,}", right)]
-        for name, count in rows
+    style = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ]
-    if not cells:
-        cells = [[_paragraph(NO_FINDINGS.zh, ZH), _paragraph(NO_FINDINGS.en, right)]]
-    return PdfTable(
-        cells,
-        colWidths=[WIDTH - 35 * mm, 35 * mm],
-        style=[
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ],
-    )
+    blocks: list[list[Flowable]] = []
+    for name, count in rows:
+        label = f"{name.zh} · {name.en}" if name.en != name.zh else name.zh
+        cells = [[_paragraph(label, ZH), _paragraph(f"{count:,}", right)]]
+        blocks.append([PdfTable(cells, colWidths=[WIDTH - 35 * mm, 35 * mm], style=style)])
+    return blocks or [_both(NO_FINDINGS)]
