@@ -90,56 +90,63 @@ def until(url: str, state: str) -> dict[str, object]:
     raise AssertionError(f"not {state}: {told}")
 
 
-def test_replica_catches_up_from_nothing_and_serves_a_bundle_that_verifies(operator: Path, tmp_path: Path) -> None:
-    anchors = operator / "anchors.json"
+@pytest.fixture(scope="module")
+def served(operator: Path, passphrase: None) -> Iterator[str]:
     with serving(operator) as url:
-        done = originseal(
-            "replica", "--from", url, "--data", str(tmp_path / "r"), "--anchors", str(anchors), "--once", "--json"
-        )
-        told = json.loads(done.stdout)
-        assert (told["state"], told["lagBlocks"], told["codeChecked"]) == ("following", 0, True)
-        assert head_of(tmp_path / "r") == head_of(operator)
-        with following(tmp_path / "r") as (own, process):
-            until(own, "following")
-            bundle = get(f"{own}/api/v1/lots/{LOT.gtin}/{LOT.lot}/bundle")
-            request = urllib.request.Request(f"{own}/verify", bundle, {"content-type": "application/json"})
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                assert json.loads(answer.read())["replica"]["chain"] == "ours"
-            second = originseal("replica", "--from", own, "--data", str(tmp_path / "s"), "--once", "--json")
-            assert json.loads(second.stdout)["head"] == told["head"]
-            assert "anchors" in second.stderr  # it took them from its source, and says so
-        assert process.returncode == 0
+        yield url
+
+
+@pytest.fixture(scope="module")
+def caught_up(served: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A replica's folder that caught up from nothing, and what the command printed."""
+    data = tmp_path_factory.mktemp("replica") / "r"
+    done = originseal("replica", "--from", served, "--data", str(data), "--once", "--json")
+    return data, done.stdout, done.stderr
+
+
+def test_replica_catches_up_from_nothing_and_serves_a_bundle_that_verifies(
+    operator: Path, caught_up: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    data, said, warned = caught_up
+    told = json.loads(said)
+    assert (told["state"], told["lagBlocks"], told["codeChecked"]) == ("following", 0, True)
+    assert "taken from the source itself" in warned
+    assert head_of(data) == head_of(operator)
+    with following(data) as (own, process):
+        assert until(own, "following")["head"] == told["head"]
+        bundle = get(f"{own}/api/v1/lots/{LOT.gtin}/{LOT.lot}/bundle")
+        request = urllib.request.Request(f"{own}/verify", bundle, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert json.loads(answer.read())["replica"]["chain"] == "ours"
+    assert process.returncode == 0
     (tmp_path / "bundle.json").write_bytes(bundle)
+    anchors = operator / "anchors.json"
     verified = originseal("verify", str(tmp_path / "bundle.json"), "--anchors", str(anchors), "--json")
     assert json.loads(verified.stdout)["result"] == "holds"
-    with EmbeddedEngine.open(tmp_path / "r" / "chain.sqlite") as engine:
+    with EmbeddedEngine.open(data / "chain.sqlite") as engine:
         assert list(integrity.check(engine.node)) == []
 
 
-def test_replica_waits_while_the_operator_is_down_and_ends_with_4_when_asked_once(
-    operator: Path, tmp_path: Path
+def test_replica_ends_with_4_when_the_source_is_down_and_it_was_asked_once(
+    operator: Path, caught_up: tuple[Path, str, str], tmp_path: Path
 ) -> None:
-    with serving(operator) as url:
-        originseal("replica", "--from", url, "--data", str(tmp_path / "r"), "--once")
-    done = originseal("replica", "--data", str(tmp_path / "r"), "--once", "--json", check=False)
-    assert done.returncode == 4
-    assert json.loads(done.stdout)["state"] == "waiting"
+    shutil.copytree(caught_up[0], tmp_path / "r")
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    done = originseal("replica", "--from", nowhere, "--data", str(tmp_path / "r"), "--once", "--json", check=False)
+    assert (done.returncode, json.loads(done.stdout)["state"]) == (4, "waiting")
     assert head_of(tmp_path / "r") == head_of(operator)
 
 
-def test_rewritten_history_ends_following_with_1_and_is_shown(operator: Path, tmp_path: Path) -> None:
+def test_rewritten_history_is_shown_and_ends_the_command_with_1(
+    operator: Path, caught_up: tuple[Path, str, str], tmp_path: Path
+) -> None:
     shutil.copytree(operator, tmp_path / "other")
+    shutil.copytree(caught_up[0], tmp_path / "r")
     _rewrite(operator, tmp_path / "other")
-    with serving(operator) as url:
-        originseal("replica", "--from", url, "--data", str(tmp_path / "r"), "--once")
-    with serving(tmp_path / "other") as url:
-        with following(tmp_path / "r", "--from", url) as (own, process):
-            told = until(own, "refused")
-            assert told["refusal"]["kind"] == "rewritten-history"  # type: ignore[index]
-        assert process.returncode == 1
-        done = originseal("replica", "--data", str(tmp_path / "r"), "--once", check=False)
-        assert done.returncode == 1
-        assert "REFUSED" in done.stdout
+    with serving(tmp_path / "other") as url, following(tmp_path / "r", "--from", url) as (own, process):
+        told = until(own, "refused")
+        assert told["refusal"]["kind"] == "rewritten-history"  # type: ignore[index]
+    assert process.returncode == 1
     [proof] = (tmp_path / "r" / "evidence").glob("*-equivocation.json")
     done = originseal("verify", "--equivocation", str(proof), "--anchors", str(operator / "anchors.json"), check=False)
     assert done.returncode == 0, done.stderr
@@ -170,29 +177,30 @@ def _rewrite(original: Path, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_replica_ends_up_with_the_same_head_when_killed_again_and_again(operator: Path, tmp_path: Path) -> None:
+def test_replica_ends_up_with_the_same_head_when_killed_again_and_again(
+    operator: Path, served: str, tmp_path: Path
+) -> None:
     """kill -9 at a random moment of every round: whole blocks are left, and the next start goes on from them."""
     rng = random.Random(7)
     heights = [0]
-    with serving(operator) as url:
-        for _ in range(ROUNDS):
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    opened, _ = start(tmp_path / "r", source=url, anchors=operator / "anchors.json")
-                    opened.poll()
-                finally:
-                    os._exit(0)
-            time.sleep(rng.uniform(0.05, 0.6))
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            if (tmp_path / "r" / "config.json").exists():
-                with EmbeddedEngine.open(tmp_path / "r" / "chain.sqlite") as engine:
-                    assert list(integrity.check(engine.node)) == []
-                    heights.append(int(engine.node.head().block_number))
-        opened, _ = start(tmp_path / "r", source=url, anchors=operator / "anchors.json")
-        with opened:
-            assert opened.poll().state == "following"
-            assert opened.bundle(LOT.gtin, LOT.lot)
+    for _ in range(ROUNDS):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                opened, _ = start(tmp_path / "r", source=served, anchors=operator / "anchors.json")
+                opened.poll()
+            finally:
+                os._exit(0)
+        time.sleep(rng.uniform(0.05, 0.6))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        if (tmp_path / "r" / "config.json").exists():
+            with EmbeddedEngine.open(tmp_path / "r" / "chain.sqlite") as engine:
+                assert list(integrity.check(engine.node)) == []
+                heights.append(int(engine.node.head().block_number))
+    opened, _ = start(tmp_path / "r", source=served, anchors=operator / "anchors.json")
+    with opened:
+        assert opened.poll().state == "following"
+        assert opened.bundle(LOT.gtin, LOT.lot)
     assert heights == sorted(heights)
     assert head_of(tmp_path / "r") == head_of(operator)
