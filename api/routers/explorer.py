@@ -76,7 +76,14 @@ class Asked:
         assert pages is not None
 
         def page() -> Rendered:
-            values = {"view": build(explorer), "curl": lambda asked: curl(base, asked), "kinds": tuple(KINDS), **more}
+            machine = f"curl -s -H 'accept: application/json' {shlex.quote(base + path + (f'?{text}' if text else ''))}"
+            values = {
+                "machine": machine,
+                "view": build(explorer),
+                "curl": lambda asked: curl(base, asked),
+                "kinds": tuple(KINDS),
+                **more,
+            }
             return pages.render(f"chain/{template}", language, chosen, path, query=text, **values)
 
         rendered = self.context.cache.get(("chain", path, text, language, chosen, moment), page)

@@ -274,7 +274,7 @@ def favicon() -> Response:
 
 @router.get("/robots.txt", include_in_schema=False)
 def robots() -> Response:
-    return Response("User-agent: *\nDisallow: /find\nDisallow: /rpc\n", media_type="text/plain")
+    return Response("User-agent: *\nDisallow: /find\nDisallow: /rpc\nDisallow: /chain/\n", media_type="text/plain")
 
 
 def _query(**values: Any) -> str:

@@ -2,64 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from explorer_pages import CHILD_ID, JSON, LOT_ID, MEMBER, PAGES, SETTINGS, filled
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 from page_reading import HTML, parsed
 
-from api.app import add_error_handlers, create_app
-from api.context import Context
+from api.app import create_app
 from api.explorer_json import to_json
-from api.pages import Pages
-from api.responses import RenderCache
-from api.routers import explorer as routes
-from api.settings import Settings
 from ledger.crypto.keccak import keccak256
-from ledger.services.explorer import Explorer
 from ledger.services.explorer.wording import Part, Sentence
 from scripts import openapi
-from tests.explorer_world import CHILD, EVERYBODY, LABEL, LOT, World
-
-MEMBER, LOT_ID, CHILD_ID = ("sm3:" + each.hex() for each in (EVERYBODY, LOT, CHILD))
-JSON = {"accept": "application/json"}
-SETTINGS = Settings(base_url="https://trace.example", read_rate=0, write_rate=0, log_level="CRITICAL")
-PAGES = {
-    "/chain": "Overview",
-    "/chain/blocks": "BlockPage",
-    "/chain/blocks?before=4&limit=2": "BlockPage",
-    "/chain/blocks/0": "BlockView",
-    "/chain/blocks/1": "BlockView",
-    "/chain/blocks/5": "BlockView",
-    "/chain/transactions/{register}": "TransactionView",
-    "/chain/transactions/{trade}": "TransactionView",
-    "/chain/transactions/{govern}": "TransactionView",
-    "/chain/transactions/{again}": "TransactionView",
-    "/chain/transactions/{forged}": "TransactionView",
-    "/chain/transactions/{garbage}": "TransactionView",
-    "/chain/transactions/{junk}": "TransactionView",
-    "/chain/members": "MemberList",
-    "/chain/members?limit=1": "MemberList",
-    f"/chain/members/{MEMBER}": "MemberPage",
-    f"/chain/members/{MEMBER}?limit=1": "MemberPage",
-    "/chain/governance": "GovernancePage",
-    f"/chain/governance?kind=roles&member={MEMBER}": "GovernancePage",
-    f"/chain/lots/{LOT_ID}": "LotPage",
-    f"/chain/lots/{CHILD_ID}": "LotPage",
-    "/chain/contracts": "ContractList",
-    "/chain/contracts/Submissions": "ContractPage",
-    "/chain/contracts/SM3Hasher": "ContractPage",
-    "/chain/contracts/Lots/source/contracts/src/interfaces/ILots.sol": "SourceFile",
-    "/chain/contracts/Lots/source/@openzeppelin/contracts/utils/math/SafeCast.sol": "SourceFile",
-    "/chain/accounts/{sender}": "AccountPage",
-}
+from tests.explorer_world import LABEL, World
+from tests.small_ledger import LOT as LYCHEE
+from tests.small_ledger import SmallLedger
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +34,6 @@ def client(explored: World) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     return openapi.document()
-
-
-def filled(world: World, path: str) -> str:
-    sender = "0x" + world.relayer.address.hex()
-    return path.format(sender=sender, **{name: world.hash(name) for name in world.sent})
 
 
 # ------------------------------------------------------------------------------------------------ pages and JSON
@@ -102,6 +57,26 @@ def test_page_is_complete_in_both_languages(client: TestClient, explored: World,
     assert total <= 100_000
     assert "genuine" not in answer.text.lower()
     assert "<b>" not in answer.text
+
+
+def test_page_names_its_own_json(client: TestClient) -> None:
+    text = client.get("/chain/blocks?limit=2&before=4&lang=en", headers=HTML).text
+    assert "accept: application/json&#39; &#39;https://trace.example/chain/blocks?before=4&amp;limit=2&#39;" in text
+
+
+def test_pages_of_the_ledger_lead_to_the_chain(small: SmallLedger) -> None:
+    small.register_lot()
+    small.ledger.submit(small.event_wire())
+    with TestClient(create_app(SETTINGS, small.ledger)) as client:
+        links: set[str] = set()
+        for path in (f"/01/{LYCHEE.gtin}/10/{LYCHEE.lot}", "/members", "/audit"):
+            links |= {url for url in parsed(client.get(path, headers=HTML).text).urls if url.startswith("/chain/")}
+        for url in links:
+            assert client.get(url, headers=HTML).status_code == 200, url
+        kinds = {url.split("/")[2] for url in links}
+        assert kinds == {"blocks", "transactions", "keys", "members", "lots", "contracts"}
+        named = client.get("/chain/governance", headers={**HTML, "accept-language": "en"}).text
+        assert "Gaozhou Lingtou Lychee Cooperative" in named
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -328,58 +303,3 @@ def test_unchanged_page_is_not_sent_again(client: TestClient) -> None:
     first = client.get("/chain/governance", headers=HTML)
     again = client.get("/chain/governance", headers={**HTML, "if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-
-
-# ---------------------------------------------------------------------------------------------- in another application
-
-
-class Port:
-    """The least that the routes need: what a replica has."""
-
-    def __init__(self, explorer: Explorer) -> None:
-        self.explorer = explorer
-        self.asked = 0
-
-    def version(self) -> int:
-        self.asked += 1
-        return 7
-
-
-def test_routes_work_in_an_application_without_read_model_and_payloads(explored: World) -> None:
-    port = Port(Explorer(explored.chain))
-    app = FastAPI()
-    context = SimpleNamespace(settings=SETTINGS, cache=RenderCache(8), pages=Pages(SETTINGS, ("chain",)), ledger=port)
-    app.state.context = context
-    app.include_router(routes.router)
-    full: Any = Context(SETTINGS, context.cache, context.cache, pages=context.pages)
-    add_error_handlers(app, full)
-    with TestClient(app) as client:
-        for path in PAGES:
-            for headers in (HTML, JSON):
-                assert client.get(filled(explored, path), headers=headers).status_code == 200, path
-        text = client.get(f"/chain/members/{MEMBER}", headers={**HTML, "accept-language": "en"}).text
-        assert "<h1>Member</h1>" in text and MEMBER in text
-        context.ledger = None
-        full.metrics = SimpleNamespace(refusals=SimpleNamespace(labels=lambda _: SimpleNamespace(inc=lambda: None)))
-        assert client.get("/chain", headers=JSON).status_code == 503
-    assert port.asked == 2 * len(PAGES) + 1
-
-
-def test_answers_change_with_the_head_and_with_names(explored: World) -> None:
-    state = {"head": explored.explorer().head(), "names": 1}
-
-    class Moving(Explorer):
-        def head(self) -> int:
-            return state["head"]
-
-    port = Port(Moving(explored.chain))
-    port.version = lambda: state["names"]  # type: ignore[method-assign]
-    app = FastAPI()
-    cache = RenderCache(64)
-    app.state.context = SimpleNamespace(settings=replace(SETTINGS), cache=cache, pages=Pages(SETTINGS), ledger=port)
-    app.include_router(routes.router)
-    with TestClient(app) as client:
-        for sizes, change in ((1, {}), (1, {}), (2, {"names": 2}), (3, {"head": 10**6})):
-            state.update(change)
-            assert json.loads(client.get("/chain/blocks", headers=JSON).content)["items"]
-            assert len(cache) == sizes

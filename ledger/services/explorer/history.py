@@ -121,8 +121,12 @@ def _logs(access: Access, wanted: Filter, low: int, high: int) -> list[Event]:
 
 
 def in_block(access: Access, wanted: Filter, height: int, through: int | None = None) -> list[Event]:
-    """The events of one block, or of `height`..`through`, in order."""
+    """The events of one block, or of `height`..`through`, in order; halved where the engine finds that too many."""
+    last = height if through is None else through
     try:
-        return _logs(access, wanted, height, height if through is None else through)
+        return _logs(access, wanted, height, last)
     except RpcError as error:
-        raise EngineUnavailable(f"the engine refused to search: {error.message}") from error
+        if height >= last:
+            raise EngineUnavailable(f"the engine refused one block's logs: {error.message}") from error
+    middle = (height + last) // 2
+    return in_block(access, wanted, height, middle) + in_block(access, wanted, middle + 1, last)

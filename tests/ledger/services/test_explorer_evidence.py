@@ -330,6 +330,7 @@ def test_windows_shrink_when_the_engine_refuses_a_range(world: World) -> None:
 
     explorer, engine = over(world, change)
     assert explorer.governance(size=100).items == Explorer(world.chain).governance(size=100).items
+    assert explorer.blocks(None, 50) == Explorer(world.chain).blocks(None, 50)
     assert len(engine.asked) < 100
 
 
