@@ -4,6 +4,7 @@ Each poll: 1. the source is still the same chain; 2. it still has our head, and 
 new checkpoints are genuine and contradict nothing; 4. missing blocks are imported, none that a checkpoint contradicts;
 5. checkpoints are our blocks; 6. the contracts have the anchored code; 7. public records are fetched and verified.
 A contradiction in 1 to 6 ends following for good (`refusals`); anything else that goes wrong is waited out.
+Blocks whose times do not fit the moments of polling are noted (`dating`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ledger.proof.header import parse_header
 from ledger.proof.trie import EMPTY_CODE
 from ledger.services.replica import status as states
 from ledger.services.replica.chains import OwnChain
+from ledger.services.replica.dating import Dating
 from ledger.services.replica.holdings import Holdings
 from ledger.services.replica.kept import Kept
 from ledger.services.replica.promises import Promises
@@ -55,6 +57,7 @@ class Follower:
         self._root, self._source, self._chain, self._kept = root, source, chain, kept
         self._anchors, self._holdings = anchors, holdings
         self.promises = Promises(chain, kept, anchors)
+        self._dating = Dating(root, chain, kept, clock)
         self._stop = stop or threading.Event()
         self._clock = clock
         self._random = random.SystemRandom()
@@ -111,6 +114,7 @@ class Follower:
             self._refresh(state=states.CATCHING_UP)
         self._chain.catch_up(self._source, head, self.promises.guard, self._stop, self._progress)
         self._refresh()
+        self.warn("dating", self._dating.look())
         self.promises.compare()
         self._check_code()
         self._take_records()
@@ -118,6 +122,8 @@ class Follower:
         if newest is not None and head < newest.height:
             return states.WITHHOLDING
         height = self._chain.height()
+        if head == height:
+            self._dating.saw_newest(height)
         return states.CATCHING_UP if height < head else states.BEHIND if height > head else states.FOLLOWING
 
     def _progress(self, height: int, target: int) -> None:
