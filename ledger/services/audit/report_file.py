@@ -6,6 +6,7 @@ A report may come from anywhere, so reading it is strict about what the renderer
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,14 +104,11 @@ def describe(folder: DataFolder, facts: dict[str, Any]) -> dict[str, Any]:
 
 def public_copy(facts: dict[str, Any], data: Path) -> dict[str, Any]:
     """The report for anybody: no path of this machine, and of each finding only its kind, place and command."""
-    names = {str(data), str(data.resolve()), shlex.quote(str(data)), shlex.quote(str(data.resolve()))}
-    hidden = sorted((name for name in names if len(name) > 1), key=len, reverse=True)  # the longest first
+    hidden = _paths_of(data)
 
     def without_paths(value: Any) -> Any:
         if isinstance(value, str):
-            for name in hidden:
-                value = value.replace(name, PLACEHOLDER)
-            return value
+            return hidden.sub(PLACEHOLDER, value)
         if isinstance(value, dict):
             return {key: without_paths(item) for key, item in value.items()}
         return [without_paths(item) for item in value] if isinstance(value, list) else value
@@ -119,6 +117,16 @@ def public_copy(facts: dict[str, Any], data: Path) -> dict[str, Any]:
     kept = {name: value for name, value in facts.items() if name not in ("signature", "findings")}
     copy: dict[str, Any] = without_paths({**kept, "findings": findings, "public": True})
     return copy
+
+
+def _paths_of(data: Path) -> re.Pattern[str]:
+    """The data folder as a report may name it. A relative name may be a word of any text (“data”), so that it counts
+    only as what `--data` is given or as the beginning of a path."""
+    absolute = str(data.resolve())
+    names = [re.escape(shlex.quote(absolute)), re.escape(absolute)]
+    for name in {str(data), shlex.quote(str(data))} - {absolute, shlex.quote(absolute)}:
+        names += [rf"(?<=--data ){re.escape(name)}(?=\s|$)", rf"(?<![\w./-]){re.escape(name)}(?=/)"]
+    return re.compile("|".join(names))
 
 
 def plain(value: Any) -> Any:

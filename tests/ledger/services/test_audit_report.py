@@ -345,6 +345,19 @@ def test_public_copy_keeps_kinds_and_places_but_no_path_and_no_detail(tmp_path: 
     assert facts["findings"][0]["detail"], "the report itself is as it was"
 
 
+def test_public_copy_spares_words_when_the_folder_is_called_like_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    facts = facts_with(("index.row", "data in metadata, ./data"), ("file.unreadable", "data/chain.sqlite"))
+    facts["notes"] = ["the data are data", f"see {tmp_path}/data/keys", "'data/x'"]
+    facts["findings"][0]["reproduce"] = "originseal audit --data data --json"
+    copy = public_copy(facts, Path("data"))
+    assert copy["notes"] == ["the data are data", "see DATA/keys", "'DATA/x'"]
+    assert [finding["where"] for finding in copy["findings"]] == ["data in metadata, ./data", "DATA/chain.sqlite"]
+    assert copy["findings"][0]["reproduce"] == "originseal audit --data DATA --json"
+
+
 def test_values_without_canonical_bytes_are_made_plain() -> None:
     made = plain({"big": 2**64, "half": "a\ud800b", "list": (1, True, None, 0.5), 7: "key"})
     assert made == {"big": str(2**64), "half": "a?b", "list": [1, True, None, 0.5], "7": "key"}
