@@ -57,7 +57,7 @@ from ledger.services.receipts import Receipt
 from ledger.services.trade_register import TradeRegister
 from ledger.services.trades import Matcher, open_matcher
 from ledger.services.vouched import Vouching, vouching
-from ledger.vault import Vault
+from ledger.vault import StoreCounts, Vault
 from ledger.vault import open_engine as open_database
 
 MAX_DOCUMENT_LEAVES = 250_000  # scalars of one EPCIS document
@@ -109,6 +109,7 @@ class Ledger:
         )
         self._keys: dict[bytes, tuple[PublicKey, bytes]] = {}
         self._writing = threading.Lock()
+        self._counted: tuple[tuple[int, int], dict[str, int], StoreCounts] | None = None
         self._measures = Measures()
         self._operations = Operations(
             folder, parse_anchors(self.anchors), self.gateway, self.vault, self.model, self._measures
@@ -341,8 +342,11 @@ class Ledger:
     def status(self) -> LedgerStatus:
         """Numbers for operators and for the front page."""
         head = self.gateway.block(self.gateway.height())
-        counts = self.model.counts()
-        stored = self.vault.counts()
+        depth = self.gateway.outbox_depth()
+        state = (self.model.version(), depth)  # counting takes longer the more there is: only when it may have changed
+        if self._counted is None or self._counted[0] != state:
+            self._counted = (state, self.model.counts(), self.vault.counts())
+        _, counts, stored = self._counted
         return LedgerStatus(
             chain_id=self.deployment.chain_id,
             genesis="0x" + self.deployment.genesis.hex(),
@@ -354,7 +358,7 @@ class Ledger:
             lots=counts["lots"],
             trades=counts["trades"],
             members=counts["members"],
-            outbox_depth=self.gateway.outbox_depth(),
+            outbox_depth=depth,
             extra={"demo": self.config.demo, "operator": self.config.operator},
         )
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.table import Table
 
 from ledger.domain.members import Role, Standing, check_uscc, member_id
 from scripts.commands.key import AsJson, PassphraseFile
 from scripts.commands.output import console, emit
-from scripts.commands.submit import TIMEOUT_SECONDS, Key, Member, Server, composer_for, get, send
+from scripts.commands.submit import Key, Member, Server, composer_for, get, send, server_client
 
 app = typer.Typer(no_args_is_help=True, help="Members 成员.")
 Subject = Annotated[str, typer.Argument(help="unified social credit code of the member concerned 统一社会信用代码")]
@@ -23,7 +22,7 @@ def list_(server: Server = "http://127.0.0.1:8000", as_json: AsJson = False) -> 
     """List all members 列出成员."""
     members: list[dict[str, Any]] = []
     cursor: str | None = None
-    with httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS) as client:
+    with server_client(server) as client:
         while True:
             page = get(client, "/api/v1/members?limit=100" + (f"&cursor={cursor}" if cursor else ""))
             members += page["items"]
@@ -50,7 +49,7 @@ def list_(server: Server = "http://127.0.0.1:8000", as_json: AsJson = False) -> 
 @app.command("show")
 def show(subject: Subject, server: Server = "http://127.0.0.1:8000", as_json: AsJson = False) -> None:
     """Show one member 查看成员."""
-    with httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS) as client:
+    with server_client(server) as client:
         facts = get(client, f"/api/v1/members/sm3:{member_id(check_uscc(subject)).hex()}")
     if as_json:
         emit(facts)
@@ -111,7 +110,7 @@ def _say(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    with httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS) as client:
+    with server_client(server) as client:
         composer = composer_for(client, key, passphrase_file, member)
         receipt = send(client, composer.compose([composer.part(kind, payload)]).to_wire())
     if as_json:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from ledger import correlation
 from ledger.documents.canonical import loads_strict
 from ledger.domain.members import check_uscc, member_id
 from ledger.errors import EngineUnavailable, Malformed, Refused
@@ -36,7 +37,7 @@ def submit(
     A JSON file holds one {"kind": …, "payload": …} object or a list of them (see docs/payloads.md); an XML file is one
     CEB message.
     """
-    with httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS) as client:
+    with server_client(server) as client:
         composer = composer_for(client, key, passphrase_file, member)
         parts = [part for path in files for part in read_parts(composer, path)]
         wire = composer.compose(parts).to_wire()
@@ -53,6 +54,12 @@ def submit(
     console.print(
         f"block 区块        {receipt.get('block')}  {receipt.get('transaction')}", markup=False, soft_wrap=True
     )
+
+
+def server_client(server: str) -> httpx.Client:
+    """A client that sends this command's correlation id along: the server's log names it, from request to block."""
+    headers = {"x-request-id": correlation.current() or correlation.fresh()}
+    return httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS, headers=headers)
 
 
 def composer_for(client: httpx.Client, key: Path, passphrase_file: Path | None, uscc: str) -> Composer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -44,9 +45,11 @@ def witness(
     Exit code 1: the operator was caught with two histories (evidence is under DATA/evidence), or what it shows does
     not hold; 4: it could not be reached with --once.
     """
+    from api.logs import configure_logging
     from ledger.proof.anchors import MAX_BYTES, parse_anchors
     from ledger.services.witness import Memory, Server, Witness, feed_at
 
+    configure_logging(os.environ.get("ORIGINSEAL_LOG_LEVEL", "INFO"))
     try:
         with anchors.open("rb") as file:
             trusted = parse_anchors(file.read(MAX_BYTES + 1))
