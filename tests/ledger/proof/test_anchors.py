@@ -105,7 +105,7 @@ def test_anchors_survive_when_read_and_written():
         ("/witnesses/0", witness(KEY, "运营方", "Operator", "customs"), "/witnesses/0/keyId"),
         ("/witnesses/0/agency", "coast-guard", "/witnesses/0/agency"),
         ("/witnesses/0/agency", ["customs"], "/witnesses/0/agency"),
-        ("/witnesses/0/keyId", GOOD["witnesses"][1]["keyId"], "/witnesses/0/keyId"),
+        pytest.param("/witnesses/0/keyId", GOOD["witnesses"][1]["keyId"], "/witnesses/0/keyId", id="another's key id"),
         ("/witnesses/0/publicKey", "04" + "01" * 64, "/witnesses/0/publicKey"),
         ("/witnesses/0/name", "拱北海关", "/witnesses/0/name"),
         ("/witnesses/0/name/en", ..., "/witnesses/0/name/en"),
