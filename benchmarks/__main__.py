@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.floors import FLOORS
 from benchmarks.harness import Floors, Result
 
-METRICS = ("signatures", "merkle", "stores", "intake", "chain", "usage", "replica")
+METRICS = ("signatures", "merkle", "stores", "intake", "chain", "usage", "replica", "audit")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -140,7 +140,7 @@ def check_reference(item: Item, field: str) -> Item:
 
 def to_nibbles(key: bytes) -> bytes:
     """The half-bytes of `key`, high first, one per byte."""
-    return bytes.fromhex("".join(f"0{digit}" for digit in key.hex()))
+    return bytes.fromhex("0" + "0".join(key.hex())) if key else b""
 
 
 def prove_account(state_root: bytes, address: bytes, proof: Sequence[bytes], field: str = "accountProof") -> Account:

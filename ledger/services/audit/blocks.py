@@ -86,7 +86,7 @@ class Blocks:
         self._domain = act.domain(deployment.chain_id, self._door)
         self._keys = Keys(source, deployment.address("Members"))
         self._findings = Findings("")
-        self._growth: Growth | None = None
+        self._growth = None if file is None else Growth(file.node, self._missing)
         self._again = False
         self._last: Header | None = None
 
@@ -95,16 +95,14 @@ class Blocks:
 
         `again`: without signatures and state nodes, which an earlier audit has checked.
         """
-        self._findings, self._again, self._growth = findings, again, None
+        self._findings, self._again = findings, again
         self._last = self._before(span.first)
         root = EMPTY_ROOT if self._last is None else self._last.state_root
         if self._last is None and span.first > 0 and self._file is not None:
             root = self._file.state_before(span.first)
-        if self._file is not None and not again:
-            add = findings.add
-            self._growth = Growth(
-                self._file.node, lambda key, what: add("chain.node-missing", f"node {key.hex()}", what)
-            )
+        growth = None if again else self._growth
+        if growth is not None:
+            growth.reached = set()
         for number in range(span.first, span.last + 1):
             raw = self._source.block(number, findings)
             if raw is None:
@@ -115,12 +113,15 @@ class Blocks:
             if header is None:
                 continue
             span.headers.append((number, header.hash, header.state_root, header.time))
-            if self._growth is not None:
-                self._growth.visit_state(header.state_root, root)
+            if growth is not None:
+                growth.visit_state(header.state_root, root)
                 root = header.state_root
             yield from self._block(raw, header, span)
-        if self._growth is not None:
-            span.nodes = b"".join(sorted(self._growth.reached))
+        if growth is not None:
+            span.nodes = b"".join(sorted(growth.reached))
+
+    def _missing(self, key: bytes, what: str) -> None:
+        self._findings.add("chain.node-missing", f"node {key.hex()}", what)
 
     def _before(self, first: int) -> Header | None:
         """The header that block `first` must link to; whether it is right is another range's finding."""

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[bytes], bytes | None]
 Report = Callable[[bytes, str], None]  # (hash, what is wrong)
-MAX_DECODED = 512  # nodes kept decoded: the upper part of every trie comes again with the next block
+MAX_DECODED = 256  # nodes kept decoded: the upper part of every trie comes again with the next block
+_BRANCH = b"\xa0" * 16 + b"\x80"  # every thirty-third byte of such an encoding
+_EMPTY: list[Item] = [b""] * 17
 
 
 class Growth:
@@ -42,6 +44,7 @@ class Growth:
         self._fetch = fetch
         self._report = report
         self._decoded: dict[bytes, list[Item]] = {}
+        self._older: dict[bytes, list[Item]] = {}  # those that came before the last MAX_DECODED
         self.reached: set[bytes] = set()
 
     def visit_state(self, root: bytes, before: bytes) -> None:
@@ -95,12 +98,14 @@ class Growth:
         shared: set[bytes],
     ) -> Iterator[tuple[bytes, bytes, bytes | None]]:  # fmt: skip
         if len(node) == 17:
-            twins: list[Item] = old[:16] if old is not None and len(old) == 17 else [b""] * 16
+            twins: list[Item] = old if old is not None and len(old) == 17 else _EMPTY
             if old is not None and len(old) != 17:
                 shared.update(item for item in old[1:] if isinstance(item, bytes) and len(item) == 32)
-            for nibble, (child, twin) in enumerate(zip(node[:16], twins, strict=True)):
-                if child not in (b"", twin):
-                    stack.append((check_reference(child, "node"), twin or None, path + bytes((nibble,))))
+            for nibble in range(16):
+                child = node[nibble]
+                if child == twins[nibble] or child == b"":
+                    continue
+                stack.append((check_reference(child, "node"), twins[nibble] or None, path + bytes((nibble,))))
             return
         is_leaf, more = leaf_or_extension(node, "node")
         same = old is not None and len(old) == 2 and old[0] == node[0]
@@ -121,11 +126,15 @@ class Growth:
         known = self._decoded.get(reference)
         if known is not None:
             return known
+        known = self._older.get(reference)
+        if known is not None:
+            self._decoded[reference] = known
+            return known
         raw = self._fetch(reference)
         try:
             if raw is None:
                 raise Malformed("a state node is missing", field="node")
-            node = decode_list(raw, "node")
+            node = _full_branch(raw) or decode_list(raw, "node")
             if len(node) not in (2, 17):
                 raise Malformed("a node has 2 or 17 items", field="node")
         except Malformed as error:
@@ -133,9 +142,18 @@ class Growth:
                 self._report(reference, error.message)
             return None
         if len(self._decoded) >= MAX_DECODED:
-            self._decoded.clear()
+            self._older, self._decoded = self._decoded, {}
         self._decoded[reference] = node
         return node
+
+
+def _full_branch(raw: bytes) -> list[Item] | None:
+    """The items of a branch with sixteen hashed children and no value, which has one encoding; None for any other."""
+    if len(raw) != 532 or raw[:3] != b"\xf9\x02\x11" or raw[3::33] != _BRANCH:
+        return None
+    items: list[Item] = [raw[at : at + 32] for at in range(4, 532, 33)]
+    items.append(b"")
+    return items
 
 
 def leaves(root: bytes, fetch: Fetch) -> Iterator[tuple[bytes, bytes]]:

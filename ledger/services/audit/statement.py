@@ -46,8 +46,8 @@ def incremental(base: int, key: str, head: int) -> Words:
 def refused(reason: str) -> Words:
     """An audit that did not begin."""
     return {
-        "zh": f"本次审计没有进行：先前审计的结果不能作为起点（{reason}）。请做完整审计。",
-        "en": f"Nothing was audited: the earlier audit cannot be built on ({reason}). Run a full audit.",
+        "zh": f"本次审计没有进行：不能接续先前的审计（{reason}）。请做完整审计。",
+        "en": f"Nothing was audited: the earlier audit cannot be gone on from ({reason}). Run a full audit.",
     }
 
 
