@@ -26,7 +26,10 @@ def read_one(pem: bytes | str, label: str, limit: int) -> bytes:
 
 
 def read_all(pem: bytes | str, label: str, limit: int, most: int) -> list[bytes]:
-    """The DER of each block, in order, at least one; raises CertificateMalformed or CertificateTooLarge."""
+    """The DER of each block, in order, at least one; raises CertificateMalformed or CertificateTooLarge.
+
+    `limit` is what one block may hold; here it bounds the text, and each reader holds its own block to it.
+    """
     data = pem.encode("utf-8", "replace") if isinstance(pem, str) else pem
     if len(data) > most * (2 * limit + 128):
         raise CertificateTooLarge("the PEM text is too long", field="pem")
@@ -43,7 +46,7 @@ def read_all(pem: bytes | str, label: str, limit: int, most: int) -> list[bytes]
             elif text:
                 raise CertificateMalformed(f"expected a PEM block {label} and nothing else", field="pem", hint=_HINT)
         elif text == end:
-            found.append(_decode(b"".join(body), limit))
+            found.append(_decode(b"".join(body)))
             body = None
         else:
             body.append(text)
@@ -52,11 +55,8 @@ def read_all(pem: bytes | str, label: str, limit: int, most: int) -> list[bytes]
     return found
 
 
-def _decode(base64: bytes, limit: int) -> bytes:
+def _decode(base64: bytes) -> bytes:
     try:
-        der = binascii.a2b_base64(base64, strict_mode=True)
+        return binascii.a2b_base64(base64, strict_mode=True)
     except binascii.Error as error:
         raise CertificateMalformed("the PEM block is not base64", field="pem") from error
-    if len(der) > limit:
-        raise CertificateTooLarge(f"at most {limit} bytes", field="pem")
-    return der

@@ -251,6 +251,9 @@ def test_certificate_times_have_one_form_for_each_year() -> None:
         validity = asn1.Validity(not_before=not_before, not_after=not_after)
         assert isinstance(refused(forge(validity=validity)), refusals.CertificateMalformed)
     assert isinstance(asn1.time_of(NOW), UTCTime)
+    fraction = GeneralizedTime(asn1.time_of(far).as_datetime().replace(microsecond=500_000))
+    validity = asn1.Validity(not_before=asn1.time_of(NOW), not_after=fraction)
+    assert isinstance(refused(forge(validity=validity)), refusals.CertificateMalformed)
     for year in (b"0000", b"0001", b"2049"):
         changed = forge(period=(NOW, far)).replace(b"\x18\x0f2052", b"\x18\x0f" + year)
         assert isinstance(refused(changed), refusals.CertificateMalformed)

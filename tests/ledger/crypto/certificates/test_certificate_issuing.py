@@ -50,6 +50,12 @@ def test_issuing_is_refused_when_the_result_would_not_hold() -> None:
         issue_authority(SUB, SUB_KEY, THIRD_NAME, THIRD_KEY.public, YEAR)
     with pytest.raises(refusals.PathTooLong):
         issue_authority(ROOT, ROOT_KEY, THIRD_NAME, THIRD_KEY.public, YEAR, path_len=1)
+    with pytest.raises(refusals.KeyIdentifierMismatch):
+        issue_authority(ROOT, SUB_KEY, THIRD_NAME, THIRD_KEY.public, YEAR)
+    with pytest.raises(refusals.NotAnAuthority):
+        issue_authority(MEMBER, MEMBER_KEY, THIRD_NAME, THIRD_KEY.public, YEAR)
+    with pytest.raises(refusals.BrokenChain):
+        issue_authority(ROOT, ROOT_KEY, ROOT.subject, THIRD_KEY.public, YEAR)
     no_sign = authority(SUB_NAME, SUB_KEY, ROOT, ROOT_KEY, usage=ext.write_usages(frozenset((ext.CRL_SIGN,))))
     with pytest.raises(refusals.WrongKeyUsage):
         issue_member(no_sign, SUB_KEY, MEMBER_NAME, MEMBER_KEY.public, YEAR)

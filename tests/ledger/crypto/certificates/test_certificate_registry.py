@@ -241,6 +241,14 @@ def test_nothing_is_remembered_when_the_device_fails_or_signs_wrongly(sub: Regis
     assert sub.issued == () and sub.sign_list(SUB_KEY, this_update=NOW, next_update=NOW + DAY).number == 1
 
 
+def test_folder_is_refused_when_its_file_is_huge(
+    sub: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "MAX_STATE_BYTES", 100)
+    with pytest.raises(StorageUnavailable):
+        Registry.open(tmp_path / "sub")
+
+
 def test_folder_is_refused_when_missing(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         Registry.open(tmp_path / "nowhere")
