@@ -148,7 +148,7 @@ def test_words_on_the_page_are_links_to_what_they_name(client: TestClient, explo
 def test_refusal_is_said_before_anything_else(client: TestClient, explored: World) -> None:
     text = client.get(filled(explored, "/chain/transactions/{again}"), headers={**HTML, "accept-language": "en"}).text
     assert text.index("the key has used this nonce already") < text.index("What was said")
-    assert "a transaction in front of it is the cause" in text
+    assert "a transaction in front of this one" in text
     chinese = client.get(filled(explored, "/chain/transactions/{suspended}"), headers={**HTML, "accept-language": "zh"})
     assert "合约拒绝：成员不处于正常状态" in chinese.text
 

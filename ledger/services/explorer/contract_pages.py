@@ -131,6 +131,7 @@ def account_page(access: Access, address: bytes) -> AccountPage:
     return AccountPage(
         address="0x" + address.hex(),
         contract=contract_at(access, address),
+        has_code=state.account.code_hash != keccak256(b""),
         nonce=state.account.nonce,
         balance=str(state.account.balance),
         code_hash="0x" + state.account.code_hash.hex(),

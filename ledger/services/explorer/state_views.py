@@ -244,10 +244,12 @@ class ContractList:
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """An account in the head's state, proven: a contract, or a sender such as the relayer."""
+    """An account in the head's state, proven. `contract` names one of the ledger's, `has_code` says that it is some
+    contract; without code it is a sender such as the relayer."""
 
     address: str
     contract: str | None
+    has_code: bool
     nonce: int
     balance: str
     code_hash: str

@@ -63,7 +63,7 @@ def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView
         gas_limit=envelope.gas,
         gas_used=receipt.gas_used,
         creates=None if created is None else "0x" + created.hex(),
-        created_contract=contract_at(access, created) or _artifact_of(envelope.data if created else b""),
+        created_contract=contract_at(access, created),
         raw="0x" + raw.hex(),
         calldata="0x" + envelope.data.hex(),
         submission=submission,
@@ -136,8 +136,7 @@ def line(
     author = None if accepted is None else member_ref(words, accepted.args["memberId"])
     sentences: list[Sentence] = [ev.words_of(words, event) for event in said if event.name != "LotExtended"]
     if kind == CREATION:
-        name = _artifact_of(envelope.data)
-        sentences.insert(0, say("部署合约 {name}", "Deploys contract {name}", name=name or "?"))
+        sentences.insert(0, _deployment(access, envelope))
     if not success:
         sentences = [say("被合约拒绝，没有任何改变", "Refused by the contract; it changed nothing")]
     return TransactionLine(
@@ -150,6 +149,21 @@ def line(
         words=tuple(sentences[:SENTENCES]),
         more=max(0, len(sentences) - SENTENCES),
     )
+
+
+def _deployment(access: Access, envelope: Envelope) -> Sentence:
+    """Which contract a transaction creates; a copy of one of ours at another address is somebody else's."""
+    name = contract_at(access, envelope.creates)
+    if name is not None:
+        return say("部署本账本的合约 {name}", "Deploys the ledger's contract {name}", name=name)
+    copied = _artifact_of(envelope.data)
+    if copied is not None:
+        return say(
+            "部署另一个合约，代码与 {name} 相同，不属于本账本",
+            "Deploys another contract with the code of {name}, not the ledger's",
+            name=copied,
+        )
+    return say("部署一个不属于本账本的合约", "Deploys a contract that is not the ledger's")
 
 
 def _checks(

@@ -196,11 +196,21 @@ def test_refusal_is_receipt_only_when_the_engine_keeps_no_old_state(world: World
 def test_deployment_is_shown_as_contracts_that_are_created(explorer: Explorer) -> None:
     lines = explorer.block("1").transactions
     assert [line.kind for line in lines] == ["creation"] * 6
-    assert lines[2].words[0].text("en") == "Deploys contract Members"
+    assert lines[2].words[0].text("en") == "Deploys the ledger's contract Members"
     assert "was admitted: roles Zone authority" in lines[2].words[1].text("en")
     view = explorer.transaction(lines[5].hash)
     assert view.created_contract == "Submissions" and view.to is None
     assert {check.id: check.holds for check in view.checks} == {"hash": True, "creates": True}
+
+
+def test_copy_of_a_contract_is_not_taken_for_the_ledger_s(world: World, explorer: Explorer) -> None:
+    view = explorer.transaction(world.hash("creation"))
+    assert view.success and view.created_contract is None and view.creates
+    line = explorer.block(str(view.block)).transactions[view.index]
+    assert line.words[0].text("en") == "Deploys another contract with the code of Lots, not the ledger's"
+    account = explorer.account(view.creates)
+    assert account.contract is None and account.has_code and account.nonce == 1
+    assert explorer.find(view.creates).kind == "account"
 
 
 @pytest.mark.parametrize("name", ["", "0x", "0x" + "0" * 63, "0x" + "g" * 64, "../etc/passwd", "0x" + "0" * 64 + "\n"])
