@@ -19,6 +19,9 @@ from ledger.proof import equivocation, verifier
 from ledger.proof.anchors import parse_anchors
 from ledger.proof.bundle import parse_bundle
 from ledger.proof.cosignature import EXECUTION, verify
+from ledger.services.audit import audit
+from ledger.services.backup.create import create_backup
+from ledger.services.backup.restore import restore
 from ledger.services.config import Config
 from ledger.services.ledger import Ledger
 from ledger.services.replica import Replica, start
@@ -285,3 +288,53 @@ def test_cosignatures_of_strangers_and_wrong_ones_are_not_taken_over(
     source.lies.feed = alter
     assert replica.poll().state == "following"
     assert (replica.kept.counts()["checkpoints"], replica.kept.counts()["cosignatures"]) == (4, 0)
+
+
+# ------------------------------------------------------------------------------------------------ backup, audit
+
+
+def test_replica_is_backed_up_while_it_runs_and_goes_on_when_restored(
+    witnessing: tuple[Ledger, Source, Replica], tmp_path: Path
+) -> None:
+    _, source, replica = witnessing
+    source.lies.rpc["eth_blockNumber"] = lambda params, honest: "0x3"
+    source.lies.feed = lambda notes: [each for each in notes if each.checkpoint.height <= 3]
+    assert (replica.poll().state, replica.status().height) == ("following", 3)
+    create_backup(replica.folder.root, tmp_path / "copy.tar", program="test")
+    source.honest()
+    assert replica.poll().height == 4
+    restore(tmp_path / "copy.tar", tmp_path / "restored")
+    restored, _ = start(tmp_path / "restored")
+    with restored:
+        assert (restored.own.height(), restored.kept.heights()) == (3, [1, 2, 3])
+        assert (restored.poll().state, restored.status().head_hash) == ("following", replica.status().head_hash)
+        assert restored.bundle(LOT.gtin, LOT.lot) == replica.bundle(LOT.gtin, LOT.lot)
+
+
+def test_restored_witness_gives_no_second_cosignature_of_a_height(
+    witnessing: tuple[Ledger, Source, Replica], tmp_path: Path
+) -> None:
+    ledger, source, replica = witnessing
+    source.lies.rpc["eth_blockNumber"] = lambda params, honest: "0x3"
+    source.lies.feed = lambda notes: [each for each in notes if each.checkpoint.height <= 3]
+    replica.poll()
+    create_backup(replica.folder.root, tmp_path / "copy.tar", program="test")
+    source.honest()
+    replica.witness(WITNESS)
+    replica.poll()
+    [first] = ledger.feed.note(4).cosignatures
+    restore(tmp_path / "copy.tar", tmp_path / "restored")
+    restored, _ = start(tmp_path / "restored")
+    with restored:
+        restored.witness(WITNESS)
+        restored.poll()
+        assert restored.kept.cosignatures(4) == [first]
+
+
+def test_audit_of_a_replicas_folder_finds_nothing(witnessing: tuple[Ledger, Source, Replica]) -> None:
+    replica = witnessing[2]
+    replica.poll()
+    root = replica.folder.root
+    replica.close()
+    report = audit(root).to_json()
+    assert report["findings"] == []
