@@ -7,9 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import uvicorn
 
 READY_SECONDS = 90
 
@@ -53,3 +58,21 @@ def serving(data: Path) -> Iterator[str]:
         finally:
             process.kill()
             process.stdout.close()
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The base URL of an application in a thread of this process."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        end = time.monotonic() + READY_SECONDS
+        while not server.started:
+            assert time.monotonic() < end and thread.is_alive(), "the server does not start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(READY_SECONDS)

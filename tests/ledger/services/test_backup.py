@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from replica_source import source_of
 
 from ledger.crypto.sm2 import PrivateKey
 from ledger.errors import (
@@ -33,6 +34,7 @@ from ledger.services.backup.marks import last_backup, sealing_suspended
 from ledger.services.backup.restore import restore, verify_archive
 from ledger.services.backup.snapshot import one_moment
 from ledger.services.ledger import Ledger
+from ledger.services.replica import start
 from tests.small_ledger import PASSPHRASE, SmallLedger
 
 DEADLINE = 60.0  # seconds until a thread of a test must have got somewhere
@@ -330,3 +332,20 @@ def test_other_anchors_refuse_when_the_archive_was_exchanged(small: SmallLedger,
         with pytest.raises(VerificationFailed):
             restore(archive, tmp_path / "new", anchors=anchors)
     assert not (tmp_path / "new").exists()
+
+
+def test_replica_folder_is_backed_up_and_goes_on_when_restored(small: SmallLedger, tmp_path: Path) -> None:
+    small.register_lot()
+    with source_of(small.ledger) as source:
+        opened, _ = start(tmp_path / "replica", source=source.url, anchors=small.data / "anchors.json")
+        with opened:
+            opened.poll()
+            made = create_backup(tmp_path / "replica", tmp_path / "r.tar", program="test")
+        assert made.manifest.role == "replica" and made.signed_by is None and not made.manifest.keys
+        small.ledger.submit(small.event_wire())
+        restored = restore(tmp_path / "r.tar", tmp_path / "back")
+        assert not restored.sealing_suspended and restored.stores is None
+        opened, _ = start(tmp_path / "back", source=source.url, anchors=small.data / "anchors.json")
+        with opened:
+            status = opened.poll()
+        assert status.refusal is None and status.height == small.ledger.gateway.height()
