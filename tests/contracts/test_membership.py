@@ -45,6 +45,8 @@ def test_admit_stores_member_and_key_and_says_so_when_authority_of_zone_signs(wo
         "standing": ACTIVE,
         "custodial": True,
         "since": world.now,
+        "suspendedUntil": 0,
+        "inOffice": False,
         "latestKeyId": newcomer.key_id,
     }
     x, y = newcomer.point
@@ -133,13 +135,13 @@ def test_admit_refuses_when_author_is_no_authority(world: World) -> None:
 def test_construction_refuses_when_genesis_is_impossible(world: World) -> None:
     door, hasher = world.submissions.address, world.hasher.address
     good = (AUTHORITY_6.id, 6, *AUTHORITY_6.point)
-    assert world.creation_revert("Members", door, hasher, []) == ("MembersNoAuthorities",)
+    assert world.creation_revert("Members", door, hasher, [], 1) == ("MembersNoAuthorities",)
     for zone in (0, 8, 255):
         bad = (AUTHORITY_6.id, zone, *AUTHORITY_6.point)
-        assert world.creation_revert("Members", door, hasher, [bad]) == ("MembersUnknownZone", zone)
-    assert world.creation_revert("Members", door, hasher, [good, good]) == ("MembersAlreadyAdmitted", AUTHORITY_6.id)
+        assert world.creation_revert("Members", door, hasher, [bad], 1) == ("MembersUnknownZone", zone)
+    assert world.creation_revert("Members", door, hasher, [good, good], 1) == ("MembersAlreadyAdmitted", AUTHORITY_6.id)
     off = (AUTHORITY_6.id, 6, 1, 1)
-    assert world.creation_revert("Members", door, hasher, [off]) == ("MembersBadKey", 1, 1)
+    assert world.creation_revert("Members", door, hasher, [off], 1) == ("MembersBadKey", 1, 1)
 
 
 # ------------------------------------------------------------------------------------------------------------ keys
