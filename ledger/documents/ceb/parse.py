@@ -20,6 +20,7 @@ from ledger.documents.ceb.checks import MAX_ORIGINAL
 from ledger.documents.ceb.defects import defect, diagnose
 from ledger.documents.ceb.fields import element_pairs, local, octet_pairs, read_pairs, refuse, table
 from ledger.documents.ceb.model import BusinessNode, CebMessage, Defect, Fields
+from ledger.documents.ceb.quick import lawful
 from ledger.documents.ceb.rules import check_node
 from ledger.documents.ceb.schema import MAX_SUBSCRIPTIONS, NAMESPACE, SIGNATURE_TAG, MessageSchema, schema, tag
 from ledger.documents.xml import MAX_TEXT, parse_xml
@@ -204,19 +205,8 @@ class _Reader:
     def _node(self, element: etree._Element, path: str) -> BusinessNode:
         message = self.schema
         octets = c14n(element)
-        name = message.type
-        quick = octet_pairs(octets, element.prefix, message.node, message.head, message.list, message.max_lines)
-        if quick is None:
-            head, lines = self._read_slowly(element, path)
-        else:
-            head_path = path if message.head is None else f"{path}/{message.head}"
-            head = read_pairs(table(name, "head"), quick[0], head_path, self.defects)
-            lines = tuple(
-                [
-                    read_pairs(table(name, "list"), pairs, f"{path}/{message.list}[{i}]", self.defects)
-                    for i, pairs in enumerate(quick[1], 1)
-                ]
-            )
+        read = lawful(message, octets, element.prefix)
+        head, lines = read if read is not None else self._read(element, octets, path)
         if message.list is not None:
             self._check_lines(lines, path)
         if message.ruled:
@@ -227,6 +217,20 @@ class _Reader:
             raise refuse(path, f"no business key: {names} must be given", f"缺少业务主键 {'、'.join(message.key)}")
         return BusinessNode(message.kind, head, lines, key, sm3_text(sm3(octets)), octets)
 
+    def _read(self, element: etree._Element, octets: bytes, path: str) -> tuple[Fields, tuple[Fields, ...]]:
+        """Head and lines with every deviation named."""
+        message, name = self.schema, self.schema.type
+        quick = octet_pairs(octets, element.prefix, message.node, message.head, message.list, message.max_lines)
+        if quick is None:
+            return self._read_slowly(element, path)
+        head_path = path if message.head is None else f"{path}/{message.head}"
+        head = read_pairs(table(name, "head"), quick[0], head_path, self.defects)
+        lines = [
+            read_pairs(table(name, "list"), pairs, f"{path}/{message.list}[{i}]", self.defects)
+            for i, pairs in enumerate(quick[1], 1)
+        ]
+        return head, tuple(lines)
+
     def _read_slowly(self, element: etree._Element, path: str) -> tuple[Fields, tuple[Fields, ...]]:
         message = self.schema
         head_table = table(message.type, "head")
@@ -235,7 +239,7 @@ class _Reader:
         if len(element.attrib):
             raise refuse(path, "an element carries an attribute", "业务元素不应带属性")
         heads: list[etree._Element] = []
-        lines: list[Fields] = []
+        lines: list[etree._Element] = []
         texts = [element.text, *(child.tail for child in element)]
         if any(text and text.strip() for text in texts):
             raise refuse(path, "there is text between elements", "元素之间有多余文本")
@@ -243,9 +247,7 @@ class _Reader:
             if message.list is not None and child.tag == tag(message.list):
                 if len(lines) == message.max_lines:
                     raise refuse(path, f"more than {message.max_lines} lines", f"商品超过 {message.max_lines} 项")
-                line_path = f"{path}/{message.list}[{len(lines) + 1}]"
-                pairs = element_pairs(child, line_path)
-                lines.append(read_pairs(table(message.type, "list"), pairs, line_path, self.defects))
+                lines.append(child)
             elif child.tag == tag(message.head):
                 if lines:
                     self.defects.append(defect("element-order", path, name=message.head))
@@ -255,7 +257,15 @@ class _Reader:
         if len(heads) != 1:
             raise refuse(path, f"{len(heads)} {message.head} elements, not 1", f"{message.head} 应有且只有一个")
         head_path = f"{path}/{message.head}"
-        return read_pairs(head_table, element_pairs(heads[0], head_path), head_path, self.defects), tuple(lines)
+        head = read_pairs(head_table, element_pairs(heads[0], head_path), head_path, self.defects)
+        paths = [f"{path}/{message.list}[{i}]" for i in range(1, len(lines) + 1)]
+        rules = table(message.type, "list")
+        return head, tuple(
+            [
+                read_pairs(rules, element_pairs(line, where), where, self.defects)
+                for line, where in zip(lines, paths, strict=True)
+            ]
+        )
 
     def _check_lines(self, lines: tuple[Fields, ...], path: str) -> None:
         if len(lines) < self.schema.min_lines:
