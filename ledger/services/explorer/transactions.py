@@ -198,15 +198,13 @@ def _checks(
         )
     if submission is not None and receipt.success:
         accepted = [event.args for event in said if event.name == "Accepted"]
-        found_, expected = [_accepted(args) for args in accepted], [_decoded(submission)]
+        expected = _decoded(submission)
+        found_ = _accepted(accepted[0]) if len(accepted) == 1 else ("—",) * len(expected)
+        differing = [pair for pair in zip(found_, expected, strict=True) if pair[0] != pair[1]]
+        shown = differing or [(submission.id, submission.id)]
+        says = Name("合约接受的正是调用数据所载的提交", "The contract accepted exactly what the calldata says")
         checks.append(
-            Check(
-                "accepted",
-                found_ == expected,
-                Name("合约接受的正是调用数据所载的提交", "The contract accepted exactly what the calldata says"),
-                " ".join(found_[0]) if found_ else "—",
-                " ".join(expected[0]),
-            )
+            Check("accepted", not differing, says, " ".join(a for a, _ in shown), " ".join(b for _, b in shown))
         )
     if submission is not None:
         signature = submission.signature
