@@ -209,13 +209,16 @@ def _value(spec: FieldSpec) -> tuple[str, Check | None]:
     check = spec.check or {}
     if spec.type != "string":
         return _number(spec, check)
+    # Between this and the end of the value: the length that the schema allows.
+    length = rf"(?=[^<]{{{spec.minimum},{spec.maximum}}}<)"
     if "values" in check:
-        return "|".join(re.escape(value) for value in check["values"]), spec.accepts
+        return length + "(?:" + "|".join(re.escape(value) for value in check["values"]) + ")", None
     if "pattern" in check and "district" not in check:
         if check["pattern"] == _NO_SPACE_AROUND and spec.maximum > 1:
-            return rf"[^<&\s](?:[^<&]{{0,{spec.maximum - 2}}}[^<&\s])?+", spec.accepts
+            # No space before it and none behind, whatever other spaces there are in it.
+            return rf"{length}(?!\s)[^<&]++(?<!\s)", None
         plain = check["pattern"].replace("(", "(?:")
-        return f"(?:{plain})", spec.accepts
+        return f"{length}(?:{plain})", None
     if "table" in check or "time" in check or "district" in check:
         return r"[^<&]{0,20}+", spec.accepts
     if spec.optional:
@@ -225,6 +228,8 @@ def _value(spec: FieldSpec) -> tuple[str, Check | None]:
 
 
 def _number(spec: FieldSpec, check: dict[str, object]) -> tuple[str, Check | None]:
+    positive = "(?![0.]*+<)" if "above" in check or "minimum" in check else ""
     if spec.type == "int":
-        return rf"[0-9]{{1,{spec.maximum}}}+", spec.accepts if check or spec.maximum > 9 else None
-    return r"[0-9]{1,19}+(?:\.[0-9]{1,5}+)?+", spec.accepts
+        plain = rf"{positive}[0-9]{{1,{spec.maximum}}}+"
+        return plain, spec.accepts if "equals" in check or spec.maximum > 9 else None
+    return rf"(?=[^<]{{1,{spec.maximum + 1}}}<){positive}[0-9]{{1,19}}+(?:\.[0-9]{{1,5}}+)?+", None
