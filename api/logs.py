@@ -14,7 +14,9 @@ import traceback
 from typing import Any
 
 from ledger import correlation
+from ledger.errors import Malformed
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ROOTS = ("originseal", "ledger", "api")  # loggers whose lines are ours
 
 
@@ -40,7 +42,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send our loggers' lines to standard error as JSON; calling it again changes only the level."""
+    """Send our loggers' lines to standard error as JSON; calling it again changes only the level. Raises Malformed."""
+    if level.upper() not in LEVELS:
+        raise Malformed(f"the log level is one of {', '.join(LEVELS)}", field="ORIGINSEAL_LOG_LEVEL")
     for name in ROOTS:
         logger = logging.getLogger(name)
         logger.setLevel(level.upper())

@@ -33,7 +33,7 @@ PASSPHRASE = "a passphrase for benchmarks"
 AUTHORITY = next(a for a in AUTHORITIES if a.zone == 6)
 PRODUCER = BY_SLUG["gaozhou-lychee"]
 LOT = BY_LOT["GZ-FZX-0901"]
-TOGETHER = 25  # submissions kept in one transaction of the payload store
+TOGETHER = 100  # submissions kept in one transaction of the payload store
 YEAR = 365 * 86_400
 
 
@@ -67,11 +67,12 @@ class Chain:
         self._ledger.submit(composer.compose([composer.part(kind, payload)]).to_wire())
         self.records += 1
 
-    def add(self, submissions: int, records: int) -> None:
-        """So many submissions of so many records each, one submission to a block."""
+    def add(self, submissions: int, records: int, block: int = 1) -> None:
+        """So many submissions of so many records each, `block` submissions to a block."""
         for start in range(0, submissions, TOGETHER):
-            for checked in self._keep(min(TOGETHER, submissions - start), records):
-                self._seal(checked)
+            made = self._keep(min(TOGETHER, submissions - start), records)
+            for first in range(0, len(made), block):
+                self._seal(made[first : first + block])
         self._ledger._follower.catch_up()
         self.records += submissions * records
 
@@ -96,12 +97,13 @@ class Chain:
         ]
         return made
 
-    def _seal(self, checked: CheckedSubmission) -> None:
-        r, s = checked.signature[:32], checked.signature[32:]
-        calldata = encode_submit_calldata(checked.key_id, checked.action, checked.meta, r, s)
+    def _seal(self, submissions: Sequence[CheckedSubmission]) -> None:
         with self._ledger.vault.transaction() as connection:
-            self._ledger.gateway.enqueue(connection, checked.submission_id, calldata)
-        assert len(self._ledger.gateway.seal_pending()) == 1
+            for each in submissions:
+                r, s = each.signature[:32], each.signature[32:]
+                calldata = encode_submit_calldata(each.key_id, each.action, each.meta, r, s)
+                self._ledger.gateway.enqueue(connection, each.submission_id, calldata)
+        assert len(self._ledger.gateway.seal_pending()) == len(submissions)
         self._ledger.checkpoints.latest()
 
     def close(self) -> None:

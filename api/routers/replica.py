@@ -5,6 +5,7 @@ What it shares with an operator's server (JSON-RPC, checkpoints, bundles, record
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
@@ -16,13 +17,15 @@ from api.documented import problems, request_body
 from api.pages import static_files
 from api.problems import HttpProblem
 from api.responses import send
-from ledger.services.replica.status import BEHIND, FOLLOWING
+from ledger.errors import Unavailable
+from ledger.services.replica.status import IN_AGREEMENT
 
 if TYPE_CHECKING:
     from ledger.services.replica import Replica
 
 router = APIRouter(tags=["replica"])
-HEALTHY = (FOLLOWING, BEHIND)
+MAX_VERIFYING = 4  # bundles judged at once, of the 40 threads that also serve the pages
+_slots = threading.BoundedSemaphore(MAX_VERIFYING)
 
 
 async def get_replica(ledger: Annotated[Any, Depends(get_ledger)]) -> Replica:
@@ -40,7 +43,7 @@ def healthz() -> dict[str, str]:
 @router.get("/readyz", summary="Everything the source has is held and agrees", responses={503: {}})
 def readyz(replica: ReplicaDep) -> JSONResponse:
     status = replica.status()
-    ready = status.state in HEALTHY and status.code_checked
+    ready = status.state in IN_AGREEMENT and status.code_checked
     body = {"ready": ready, "state": status.state, "height": status.height, "lagBlocks": status.lag_blocks}
     return JSONResponse(body, status_code=200 if ready else 503, headers={"cache-control": "no-store"})
 
@@ -66,12 +69,17 @@ def state(replica: ReplicaDep) -> JSONResponse:
 @router.post(
     "/verify",
     response_class=JSONResponse,
-    responses=problems(400, 413),
+    responses=problems(400, 413, 503),
     openapi_extra=request_body({"application/json": {"type": "object"}}),
 )
 def verify(body: BodyDep, replica: ReplicaDep) -> JSONResponse:
     """A bundle's verification against this replica's anchors and its own chain (originseal-verification/v1)."""
-    return JSONResponse(replica.verify(body).to_json(), headers={"cache-control": "no-store"})
+    if not _slots.acquire(blocking=False):
+        raise Unavailable("too many bundles are being verified at once", retry_after=1)
+    try:
+        return JSONResponse(replica.verify(body).to_json(), headers={"cache-control": "no-store"})
+    finally:
+        _slots.release()
 
 
 @router.get("/", response_class=Response, include_in_schema=False)

@@ -67,9 +67,16 @@ def parse_xml(data: bytes, max_text: int = MAX_TEXT) -> etree._Element:
         raise HostileXml(f"elements are nested more than {MAX_DEPTH} deep", field="/")
     if text.find(b"<?", 1) > 0 and _INSTRUCTION(root):
         raise HostileXml("processing instructions are not accepted", field="/")
-    if len(text) > max_text and _LONG_TEXT(root, limit=max_text):
+    if _may_hold_long_text(text, max_text) and _LONG_TEXT(root, limit=max_text):
         raise HostileXml(f"a value has more than {max_text} characters", field="/")
     return root
+
+
+def _may_hold_long_text(text: bytes, limit: int) -> bool:
+    """Whether a value could be over the limit: a run without markup is, or comments and CDATA could join several."""
+    if len(text) <= limit:
+        return False
+    return b"<!" in text or max(map(len, text.split(b"<"))) > limit
 
 
 def _parser() -> etree.XMLParser:

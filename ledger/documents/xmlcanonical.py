@@ -23,4 +23,13 @@ def c14n(element: etree._Element) -> bytes:
     for ancestor in element.iterancestors():
         if any(str(name).startswith(XML_NAMESPACE) for name in ancestor.attrib):
             raise Malformed("xml:* attributes are not accepted around a business node", field="/")
+    parent = element.getparent()
+    if parent is not None and None in parent.nsmap:
+        # lxml 6.1 writes a false xmlns="" below the second level of a subtree when an ancestor outside of it declares
+        # the default namespace; a document of its own, with the same namespaces declared on its root, is free of that.
+        element = etree.fromstring(etree.tostring(element, with_tail=False, encoding="UTF-8"), _parser())
     return etree.tostring(element, method="c14n", exclusive=False, with_comments=False, with_tail=False)
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True)

@@ -24,6 +24,7 @@ NAME = re.compile(r"(?P<time>[0-9]{8}T[0-9]{6}Z)-(?P<mode>full|incremental|sampl
 FORMS = {"json": "application/json", "html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 WHOLE = ".whole.json"  # what the operator keeps: matches no public name
 MAX_READ = 64 * 1024 * 1024
+MAX_KEPT = 10_000  # reports of all modes that are looked at
 MAX_REMEMBERED = 512  # summaries kept in memory
 
 _summaries: dict[tuple[Path, int, int], Filed] = {}
@@ -129,9 +130,9 @@ def read(data: Path, name: str, form: str) -> bytes | None:
         return None
 
 
-def last_started(data: Path, mode: str) -> int | None:
-    """When the newest filed audit of a mode began."""
-    return next((filed.started for filed in history(data, 10_000) if filed.mode == mode), None)
+def last_started(data: Path, *modes: str) -> int | None:
+    """When the newest filed audit of any of these modes began."""
+    return next((filed.started for filed in history(data, MAX_KEPT) if filed.mode in modes), None)
 
 
 def _summary(path: Path) -> Filed | None:

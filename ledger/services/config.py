@@ -6,6 +6,7 @@ DATA/chain.sqlite     the embedded engine's blocks and state
 DATA/ledger.sqlite    payload store, outbox and private join register (not disposable)
 DATA/index.sqlite     the read model (disposable: `originseal rebuild-index`)
 DATA/keys/            the operator's keys, encrypted, mode 0600
+DATA/audit.json       the last audit's report; DATA/audits/ those that were filed (docs/audit.md)
 
 A replica's folder has the first three and what docs/replica.md names, but no payload store, read model or
 operator's keys.

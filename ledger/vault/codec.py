@@ -59,7 +59,7 @@ def message_indexes(records: Sequence[Record]) -> dict[bytes, int]:
     return found
 
 
-def decode_submission(row: RowMapping, sealer: Sealer) -> StoredSubmission:
+def decode_submission(row: Row, sealer: Sealer) -> StoredSubmission:
     """Raises BadCiphertext when any column differs from what was written."""
     name = _name(row["submission_id"])
     with_types = {
@@ -74,7 +74,7 @@ def decode_submission(row: RowMapping, sealer: Sealer) -> StoredSubmission:
     return _guarded(name, lambda: _submission(row))
 
 
-def try_submission(row: RowMapping, sealer: Sealer) -> StoredSubmission | OriginSealError:
+def try_submission(row: Row, sealer: Sealer) -> StoredSubmission | OriginSealError:
     """`decode_submission`, with the error as an answer."""
     try:
         return decode_submission(row, sealer)
@@ -82,7 +82,7 @@ def try_submission(row: RowMapping, sealer: Sealer) -> StoredSubmission | Origin
         return error
 
 
-def _submission(row: RowMapping) -> StoredSubmission:
+def _submission(row: Row) -> StoredSubmission:
     entries = tuple(LotEntry(*parts) for parts in _ENTRY.iter_unpack(row["entries"]))
     operations, data, at = [], row["operations"], 0
     while at < len(data):
@@ -103,7 +103,7 @@ def _submission(row: RowMapping) -> StoredSubmission:
 
 
 def decode_record(
-    row: RowMapping, submission_id: bytes, sealer: Sealer, messages: Mapping[int, bytes] | None = None
+    row: Row, submission_id: bytes, sealer: Sealer, messages: Mapping[int, bytes] | None = None
 ) -> StoredRecord | UnreadableRecord:
     """The record of a row; unreadable when it was erased or altered, never an exception.
 
@@ -133,7 +133,7 @@ def decode_record(
         return _unreadable(row, submission_id, error)
 
 
-def _record(row: RowMapping, submission_id: bytes, label: bytes, sealer: Sealer, message: bytes | None) -> StoredRecord:
+def _record(row: Row, submission_id: bytes, label: bytes, sealer: Sealer, message: bytes | None) -> StoredRecord:
     seed, payload = sealer.open_record(label, Envelope(row["wrapped_key"], row["body"]))
     return StoredRecord(
         submission_id=submission_id,
@@ -148,7 +148,7 @@ def _record(row: RowMapping, submission_id: bytes, label: bytes, sealer: Sealer,
     )
 
 
-def decode_evidence(row: RowMapping, submission_id: bytes, sealer: Sealer) -> bytes | None:
+def decode_evidence(row: Row, submission_id: bytes, sealer: Sealer) -> bytes | None:
     """The message of an evidence row, None when it was erased. Raises BadCiphertext when it was altered."""
     name = f"evidence {row['idx']!r:.20} of {_name(submission_id)}"
     index = _int(row, "idx", name)
@@ -163,7 +163,7 @@ def decode_evidence(row: RowMapping, submission_id: bytes, sealer: Sealer) -> by
     return _guarded(name, lambda: sealer.open_evidence(submission_id, index, envelope))
 
 
-def row_label(row: RowMapping, submission_id: bytes) -> bytes:
+def row_label(row: Row, submission_id: bytes) -> bytes:
     """`encode_label` of a stored row."""
     clear = (row["idx"], row["digest"], row["kind"], row["author"], row["lots"], row["evidence_idx"])
     return encode_label(submission_id, *clear)
@@ -174,7 +174,7 @@ def erased_seal(sealer: Sealer, label: bytes, at: int, by: bytes | None) -> byte
     return sealer.mac("records", label, at, by)
 
 
-def _erased(row: RowMapping, submission_id: bytes, label: bytes, name: str, sealer: Sealer) -> UnreadableRecord:
+def _erased(row: Row, submission_id: bytes, label: bytes, name: str, sealer: Sealer) -> UnreadableRecord:
     if row["wrapped_key"] is not None or row["body"] is not None:
         raise BadCiphertext(f"{name}: marked as erased, yet its payload is there")
     at, by = _int(row, "erased_at", name), row["erased_by"]
@@ -186,7 +186,7 @@ def _erased(row: RowMapping, submission_id: bytes, label: bytes, name: str, seal
 
 
 def _unreadable(
-    row: RowMapping, submission_id: bytes, error: OriginSealError, erasure: Erasure | None = None
+    row: Row, submission_id: bytes, error: OriginSealError, erasure: Erasure | None = None
 ) -> UnreadableRecord:
     def or_empty(column: str) -> bytes:
         value = row[column]
@@ -212,7 +212,7 @@ def missing_record(submission_id: bytes, index: int) -> UnreadableRecord:
 
 
 def in_order(
-    head: RowMapping, mine: dict[int, StoredRecord | UnreadableRecord]
+    head: Row, mine: dict[int, StoredRecord | UnreadableRecord]
 ) -> tuple[StoredRecord | UnreadableRecord, ...]:
     """A submission's records by index; those that `head` counts and the store lacks stand there as missing."""
     count = head["count"]
@@ -237,7 +237,7 @@ def _bytes(row: Row, column: str, length: int | None, name: str) -> bytes:
     return value
 
 
-def _nulls(row: RowMapping, columns: tuple[str, ...], name: str) -> None:
+def _nulls(row: Row, columns: tuple[str, ...], name: str) -> None:
     for column in columns:
         if row[column] is not None:
             raise BadCiphertext(f"{name}: column {column} is set, although nothing was erased")
@@ -276,7 +276,7 @@ def decode_checkpoint(row: Row, sealer: Sealer) -> SignedCheckpoint:
     return SignedCheckpoint(parse_text(row["text"]), key_id, signature)
 
 
-def decode_setting(row: RowMapping, sealer: Sealer) -> Any:
+def decode_setting(row: Row, sealer: Sealer) -> Any:
     """The JSON value. Raises BadCiphertext when name or value differ from what was written."""
     name, value = row["name"], row["value"]
     if not isinstance(name, str) or not isinstance(value, str):

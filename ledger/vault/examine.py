@@ -20,7 +20,7 @@ from ledger.vault.reader import VaultReader
 from ledger.vault.sealing import Sealer
 from ledger.vault.store import KEY_CHECK
 from ledger.vault.tables import checkpoints, cosignatures, evidence, records, settings, submissions
-from ledger.vault.values import Damage, StoredSubmission, UnreadableRecord
+from ledger.vault.values import Damage, UnreadableRecord
 
 _CHUNK = 100
 
@@ -61,9 +61,16 @@ def examine_structure(vault: VaultReader) -> Iterator[Damage]:
 
 
 def examine_submissions(
-    vault: VaultReader, decoded: Container[bytes] = (), first: int | None = None, last: int | None = None
+    vault: VaultReader,
+    decoded: Container[bytes] = (),
+    first: int | None = None,
+    last: int | None = None,
+    *,
+    intact: Container[bytes] = (),
 ) -> Iterator[Damage]:
     """The submissions with sequence numbers in (first, last], with their records and messages. `decoded`: see examine.
+
+    Rows of submissions in `intact` have been checked against their seals by the caller.
 
     With `last` there must be a submission of that number, so that parts that follow one another leave no gap unseen.
     """
@@ -87,7 +94,7 @@ def examine_submissions(
                     yield Damage("submissions", f"sequence {expected}", "the row is missing")
                     expected = head["seq"]
                 yield from _submission(
-                    connection, head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer, decoded
+                    connection, head, mine.get(head["seq"], []), messages.get(head["seq"], []), sealer, decoded, intact
                 )
             after = heads[-1]["seq"]
     if last is not None and expected < last:
@@ -101,23 +108,23 @@ def _submission(
     messages: list[RowMapping],
     sealer: Sealer,
     known: Container[bytes],
+    intact: Container[bytes],
 ) -> Iterator[Damage]:
     submission_id = head["submission_id"]
     name = f"keccak256:{submission_id.hex()}" if isinstance(submission_id, bytes) else f"sequence {head['seq']}"
-    stored: StoredSubmission | None = None
+    count: int | None = None
     try:
-        stored = codec.decode_submission(head, sealer)
+        count = head["count"] if submission_id in intact else codec.decode_submission(head, sealer).action.count
     except OriginSealError as error:
         yield Damage("submissions", name, error.message)
     if not isinstance(submission_id, bytes) or len(submission_id) != 32:
         return
     present = {idx for idx, _ in rows}
-    count = stored.action.count if stored else 0
-    for index in range(count) if len(present) < count or present != set(range(count)) else ():
+    for index in range(count or 0) if present != set(range(count or 0)) else ():
         if index not in present:
             yield Damage("records", f"{name}/{index}", "the row is missing")
     for idx, _ in rows:
-        if stored and not (isinstance(idx, int) and 0 <= idx < count):
+        if count is not None and not (isinstance(idx, int) and 0 <= idx < count):
             yield Damage("records", f"{name}/{idx}", "the submission has no such record")
     if submission_id not in known:
         query = select(records).where(records.c.seq == head["seq"]).order_by(records.c.idx)

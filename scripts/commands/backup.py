@@ -54,7 +54,7 @@ def backup(
     facts: dict[str, Any] = {
         "archive": str(made.path),
         "bytes": made.size,
-        "sm3": sm3_text(made.sm3),
+        "manifest": sm3_text(made.manifest_sm3),
         "head": None if head is None else {"number": head.number, "hash": f"0x{head.hash.hex()}"},
         "signedBy": None if made.signed_by is None else sm3_text(made.signed_by),
         "database": made.manifest.database,
@@ -64,7 +64,7 @@ def backup(
         emit(facts)
         return
     _say("archive 备份文件", f"{made.path} ({made.size:,} bytes)")
-    _say("SM3", facts["sm3"])
+    _say("manifest 清单", facts["manifest"])
     _say("head 链头", "-" if head is None else f"{head.number} 0x{head.hash.hex()}")
     _say("signed by 签名密钥", facts["signedBy"] or "nobody: no passphrase at hand 无（没有口令）")
     if not made.manifest.database:
@@ -184,6 +184,7 @@ def _archive_facts(found: Any) -> dict[str, Any]:
     manifest, signed = found.manifest, found.signed_by
     head = manifest.head
     return {
+        "manifest": sm3_text(found.manifest_sm3),
         "createdAt": manifest.created,
         "program": manifest.program,
         "role": manifest.role,
@@ -200,6 +201,7 @@ def _archive_facts(found: Any) -> dict[str, Any]:
 
 def _show_archive(facts: dict[str, Any]) -> None:
     head = facts["head"]
+    _say("manifest 清单", facts["manifest"])
     _say("chain 链", f"{facts['chainId']} {facts['genesis']}")
     _say("head 链头", "-" if head is None else f"{head['number']} {head['hash']}")
     trust = "" if facts["anchored"] else " — compare the key with your own anchors 请与自存的信任锚核对"

@@ -26,7 +26,9 @@ Node = Annotated[
     str | None, typer.Option("--node", help="own JSON-RPC node of a consortium's chain, instead of executing here")
 ]
 Finality = Annotated[str, typer.Option("--finality", help="of --node: instant, depth:N or tag:finalized")]
-Interval = Annotated[float, typer.Option("--interval", min=0.2, max=86_400, help="seconds between looks 轮询间隔(秒)")]
+Interval = Annotated[
+    float, typer.Option("--interval", min=0.2, max=86_400, help="seconds between looks 轮询间隔（秒）")
+]
 
 
 def replica(
@@ -81,6 +83,8 @@ def _once(opened: Replica, *, as_json: bool) -> None:
     from ledger.services.replica.status import WAITING
 
     status = opened.poll()
+    while opened.follower.busy:
+        status = opened.poll()
     if as_json:
         emit(status.to_json())
     else:

@@ -54,22 +54,27 @@ def verify(
 
 @app.command("render")
 def render(
-    file: Annotated[Path, typer.Argument(help="a report's JSON")],
+    file: Annotated[Path, typer.Argument(help="a report: its JSON, or a signed PDF")],
     html: Html = None,
     pdf: Pdf = None,
     sign_with: SignWith = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a report again as HTML or PDF from its JSON; its own signature, if it has one, must hold 重新生成报告."""
+    """Write a report again as HTML or PDF from its JSON, or from the JSON inside a signed PDF; a signature that it has
+    must hold 重新生成报告."""
     from ledger.services.audit import report_signing
     from ledger.services.audit.report_file import load_report, report_id
 
     if html is None and pdf is None:
         raise Malformed("nothing to write", field="--html", hint="name a file with --html or --pdf")
-    facts = load_report(_read(file))
-    if "signature" in facts:
-        report_signing.verify_json(facts)
+    data = _read(file)
+    if data.startswith(b"%PDF-"):
+        facts = report_signing.verify_pdf(data).report
+    else:
+        facts = load_report(data)
+        if "signature" in facts:
+            report_signing.verify_json(facts)
     written = write_reports(
         facts, html=html, pdf=pdf, signer=None if sign_with is None else open_signer(sign_with, passphrase_file)
     )

@@ -141,10 +141,13 @@ def auditor(data: Path, every: str) -> Iterator[None]:
 def plans_for(data: Path, every: str | None, sample_every: str | None, now: float) -> list[Plan]:
     """The plans, the heavier one first; each goes on from the newest filed report of its mode."""
     plans = []
-    for mode, text, option in (("full", every, "--every"), ("sample", sample_every, "--sample-every")):
+    for modes, text, option in (
+        (("full", "incremental"), every, "--every"),
+        (("sample",), sample_every, "--sample-every"),
+    ):
         if text is not None:
             seconds = audit_schedule.parse_every(text, option)
-            plans.append(audit_schedule.plan(mode, seconds, audit_archive.last_started(data, mode), now))
+            plans.append(audit_schedule.plan(modes[0], seconds, audit_archive.last_started(data, *modes), now))
     return plans
 
 

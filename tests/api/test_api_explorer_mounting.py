@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from explorer_pages import JSON, MEMBER, PAGES, SETTINGS, filled
+from explorer_pages import JSON, LOT_ID, MEMBER, PAGES, SETTINGS, filled
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from page_reading import HTML
@@ -18,7 +18,7 @@ from api.pages import Pages
 from api.responses import RenderCache
 from api.routers import explorer as routes
 from ledger.services.explorer import Explorer
-from tests.explorer_world import World
+from tests.explorer_world import LABEL, LOTS, World
 
 
 class Port:
@@ -34,7 +34,7 @@ class Port:
 
 
 def test_routes_work_in_an_application_without_read_model_and_payloads(explored: World) -> None:
-    port = Port(Explorer(explored.chain))
+    port = Port(Explorer(explored.chain, None, LOTS.get))
     app = FastAPI()
     context = SimpleNamespace(settings=SETTINGS, cache=RenderCache(8), pages=Pages(SETTINGS, ("chain",)), ledger=port)
     app.state.context = context
@@ -47,10 +47,12 @@ def test_routes_work_in_an_application_without_read_model_and_payloads(explored:
                 assert client.get(filled(explored, path), headers=headers).status_code == 200, path
         text = client.get(f"/chain/members/{MEMBER}", headers={**HTML, "accept-language": "en"}).text
         assert "<h1>Member</h1>" in text and MEMBER in text
+        lot = client.get(f"/chain/lots/{LOT_ID}", headers=HTML).text
+        assert f"(01) {LABEL.gtin} (10) {LABEL.lot}" in lot and 'href="/01/' not in lot
         context.ledger = None
         full.metrics = SimpleNamespace(refusals=SimpleNamespace(labels=lambda _: SimpleNamespace(inc=lambda: None)))
         assert client.get("/chain", headers=JSON).status_code == 503
-    assert port.asked == 2 * len(PAGES) + 1
+    assert port.asked == 2 * len(PAGES) + 2
 
 
 def test_answers_change_with_the_head_and_with_names(explored: World) -> None:

@@ -62,7 +62,7 @@ def test_state_is_shown_to_machines_when_following(client: TestClient, replica: 
     assert "originseal_height 3.0" in text
 
 
-@pytest.mark.parametrize(("language", "words"), [("zh", "一致:源的每一个区块"), ("en", "In agreement: every block")])
+@pytest.mark.parametrize(("language", "words"), [("zh", "一致：源的每一个区块"), ("en", "In agreement: every block")])
 def test_page_says_in_both_languages_where_the_replica_stands(
     client: TestClient, replica: Replica, language: str, words: str
 ) -> None:

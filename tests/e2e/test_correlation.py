@@ -20,9 +20,10 @@ from fastapi.testclient import TestClient
 from serving import READY_SECONDS, free_port
 
 from api.app import create_app
-from api.logs import ROOTS, JsonFormatter
+from api.logs import ROOTS, JsonFormatter, configure_logging
 from api.settings import Settings
 from ledger import correlation
+from ledger.errors import Malformed
 from ledger.services.ledger import Ledger
 from tests.small_ledger import PASSPHRASE, SmallLedger
 
@@ -171,6 +172,12 @@ def test_id_is_the_first_requests_when_the_server_was_killed_in_between(small: S
 
 
 # -------------------------------------------------------------------------------------------------- ids themselves
+
+
+@pytest.mark.parametrize("level", ["", "LOUD", "10", "info\n"])
+def test_log_level_is_refused_when_there_is_none_of_that_name(level: str) -> None:
+    with pytest.raises(Malformed, match="log level"):
+        configure_logging(level)
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a" * 65, "ä", "a\n", "<x>", "a/b", 7, None, b"a"])

@@ -73,7 +73,7 @@ def test_ledger_comes_back_when_its_machine_is_lost(small: SmallLedger, tmp_path
 
     anchors = ["--anchors", str(tmp_path / "anchors.json")]
     verified = json.loads(originseal("backup", "verify", str(archive), *anchors, "--json").stdout)
-    assert verified["anchored"] and verified["head"] == made["head"]
+    assert verified["anchored"] and verified["head"] == made["head"] and verified["manifest"] == made["manifest"]
     restored = json.loads(originseal("restore", str(archive), "--data", str(new), *anchors, "--json").stdout)
     assert restored["sealingSuspended"]
     found = originseal("doctor", "--data", str(new), "--json", check=False)

@@ -103,6 +103,8 @@ def test_report_is_written_signed_verified_and_rendered_again(
     again = tmp_path / "again.html"
     run("report", "render", str(names["json"]), "--html", str(again), "--json")
     assert again.read_bytes() == names["html"].read_bytes()
+    run("report", "render", str(names["pdf"]), "--html", str(again))
+    assert again.read_bytes() == names["html"].read_bytes(), "the PDF carries the report"
     (filed,) = audit_archive.history(data, 5)
     assert filed.sound and filed.signed
     assert json.loads((data / "audit.json").read_text())["signature"]["keyId"] == f"sm3:{key.public.key_id.hex()}"
@@ -145,6 +147,19 @@ def test_command_says_what_is_wrong_when_its_arguments_do_not_fit(
     refused = run(*arguments)
     assert refused.code == 1
     assert "Traceback" not in refused.err and "malformed" in refused.err
+
+
+def test_unit_file_runs_a_command_that_exists() -> None:
+    from typer.main import get_command
+
+    unit = Path(__file__).parents[2] / "deploy" / "systemd" / "originseal-audit.service"
+    (line,) = [text for text in unit.read_text().splitlines() if text.startswith("ExecStart=")]
+    words = line.split("originseal ", 1)[1].split()
+    command = get_command(app.app).commands[words[0]]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+    timer = unit.with_suffix(".timer").read_text()
+    assert f"Unit={unit.name}" in timer and "OnCalendar=" in timer
 
 
 def test_schedule_audits_at_once_and_ends_when_it_is_told_to(data: Path, auditor: tuple[Path, PrivateKey]) -> None:

@@ -23,7 +23,9 @@ from ledger.errors import Malformed
 MAX_UNKNOWN = 20
 # Deviations collected of one message before it is refused in any mode: a hostile one could hold hundreds of thousands.
 MAX_COLLECTED = 20_000
+SPACE = " \t\r\n"  # what XML calls white space; other spaces are text
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,30}\Z")
+_SPACES = r"[ \t\n]*+"
 # Canonical XML writes these and only these references in text (C14N 1.0, 1.1 and 2.3).
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&#xD;", "\r"), ("&amp;", "&"))
 
@@ -99,7 +101,7 @@ def element_pairs(element: etree._Element, path: str) -> Iterator[tuple[str, str
     """The slow way: names and values of an element's leaves, refusing anything but plain value elements."""
     if len(element.attrib):
         raise refuse(path, "an element carries an attribute", "业务元素不应带属性")
-    if element.text and element.text.strip():
+    if element.text and element.text.strip(SPACE):
         raise refuse(path, "there is text between elements", "元素之间有多余文本")
     for child in element:
         name = local(str(child.tag))
@@ -109,7 +111,7 @@ def element_pairs(element: etree._Element, path: str) -> Iterator[tuple[str, str
             raise refuse(f"{path}/{name[:60]}", "a value element contains other elements", "字段元素内嵌套了其他元素")
         if len(child.attrib):
             raise refuse(f"{path}/{name[:60]}", "an element carries an attribute", "业务元素不应带属性")
-        if child.tail and child.tail.strip():
+        if child.tail and child.tail.strip(SPACE):
             raise refuse(path, "there is text between elements", "元素之间有多余文本")
         yield name, child.text or ""
 
@@ -139,7 +141,7 @@ def octet_pairs(
             return None
         lines.append(shape.pairs(item.group(1)))
         position = item.end()
-    return None if text[position:end].strip() else (shape.pairs(found.group(0 if head is None else 1)), lines)
+    return None if text[position:end].strip(SPACE) else (shape.pairs(found.group(0 if head is None else 1)), lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +162,13 @@ def _shape(prefix: str | None, node: str, head: str | None, line: str | None) ->
     # A prefix keeps its namespace inside the node: rebinding it would need an attribute, which no pattern allows.
     p = "" if prefix is None else re.escape(prefix) + ":"
     # Possessive throughout: a hostile node must not make the matcher remember a way back for each of its elements.
-    leaves = rf"(?:\s*+<{p}([A-Za-z0-9]++)>[^<]*+</{p}\%d>)*+\s*+"
-    head_pattern = leaves % 1 if head is None else rf"\s*+<{p}{head}>({leaves % 2})</{p}{head}>"
+    leaves = rf"(?:{_SPACES}<{p}([A-Za-z0-9]++)>[^<]*+</{p}\%d>)*+{_SPACES}"
+    head_pattern = leaves % 1 if head is None else rf"{_SPACES}<{p}{head}>({leaves % 2})</{p}{head}>"
     return _Shape(
         apex=re.compile(rf'<{p}{node}(?: xmlns(?::[A-Za-z0-9_.\-]+)?="[^"<]*")*>'),
         end=f"</{p}{node}>".replace("\\", ""),
         head=re.compile(head_pattern),
-        line=None if line is None else re.compile(rf"\s*+<{p}{line}>({leaves % 2})</{p}{line}>"),
+        line=None if line is None else re.compile(rf"{_SPACES}<{p}{line}>({leaves % 2})</{p}{line}>"),
         leaf=re.compile(rf"<{p}([A-Za-z0-9]+)>([^<]*)<"),
     )
 

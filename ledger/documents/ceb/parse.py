@@ -9,6 +9,7 @@ Clauses: CEB specification 202205 and export.xsd; 100 nodes per message, 100 goo
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Literal
 
@@ -18,8 +19,9 @@ from ledger.crypto.digest import sm3_text
 from ledger.crypto.sm3 import sm3
 from ledger.documents.ceb.checks import MAX_ORIGINAL
 from ledger.documents.ceb.defects import defect, diagnose
-from ledger.documents.ceb.fields import element_pairs, local, octet_pairs, read_pairs, refuse, table
+from ledger.documents.ceb.fields import SPACE, element_pairs, local, octet_pairs, read_pairs, refuse, table
 from ledger.documents.ceb.model import BusinessNode, CebMessage, Defect, Fields
+from ledger.documents.ceb.quick import PlainMessage, PlainNode, lawful, plain_message
 from ledger.documents.ceb.rules import check_node
 from ledger.documents.ceb.schema import MAX_SUBSCRIPTIONS, NAMESPACE, SIGNATURE_TAG, MessageSchema, schema, tag
 from ledger.documents.xml import MAX_TEXT, parse_xml
@@ -40,6 +42,18 @@ MAX_VERSION = 10  # characters of the root's version
 
 def parse_message(data: bytes, mode: Mode = "strict") -> CebMessage:
     """Parse one message. Raises Malformed (HostileXml among it); its `detail["defects"]` lists every deviation."""
+    found = plain_message(data)
+    if found is not None:
+        message = _Reader(found.schema, f"/{found.schema.type}Message").finish(found)
+    else:
+        message = _read_document(data)
+    if mode == "strict":
+        refuse_errors(message.errors)
+    return message
+
+
+def _read_document(data: bytes) -> CebMessage:
+    """Read a message with the XML parser, whatever it is like."""
     root = parse_xml(data, MAX_ORIGINAL if b"CEB900Message" in data[:_ROOT_WITHIN] else MAX_TEXT)
     name = str(root.tag)
     if not name.startswith(_ROOT) or not name.endswith("Message"):
@@ -57,8 +71,6 @@ def parse_message(data: bytes, mode: Mode = "strict") -> CebMessage:
     except Malformed as error:
         error.detail["defects"] = _listed(reader.defects)
         raise
-    if mode == "strict":
-        refuse_errors(message.errors)
     return message
 
 
@@ -100,11 +112,11 @@ class _Reader:
         envelope: dict[str, list[etree._Element]] = {}
         node_tag, rank = _layout(self.schema.type)
         last = 0
-        if root.text and root.text.strip():
+        if root.text and root.text.strip(SPACE):
             raise refuse(self.path, "there is text between elements", "元素之间有多余文本")
         for child in root:
             name = child.tag
-            if child.tail and not child.tail.isspace():
+            if child.tail and child.tail.strip(SPACE):
                 raise refuse(self.path, "there is text between elements", "元素之间有多余文本")
             if name == node_tag:
                 nodes.append(child)
@@ -125,7 +137,7 @@ class _Reader:
             message_type=self.schema.type,
             guid=guid,
             version=version,
-            nodes=self._nodes(nodes, signed=signature is not None),
+            nodes=self._nodes(self._read_nodes(nodes), signed=signature is not None),
             transfer=self._transfer(envelope.get(_TRANSFER, [])),
             subscriptions=self._subscriptions(envelope.get(_SUBSCRIBE, [])),
             signature=signature,
@@ -148,7 +160,7 @@ class _Reader:
         names = [str(child.tag) for child in element]
         last = element[-1] if len(element) else element
         texts = [element.text, last.text, *(child.tail for child in element), *(child.tail for child in last)]
-        plain = not any(text and text.strip() for text in texts) and not element.attrib
+        plain = not any(text and text.strip(SPACE) for text in texts) and not element.attrib
         if names != _EXTENSION_PARTS or len(last) > 1 or len(last.attrib) or not plain:
             self.defects.append(defect("extension-shape", path))
             return
@@ -174,7 +186,25 @@ class _Reader:
             self.defects.append(defect("version", f"{self.path}/@version", level=level))
         return guid, version, {k: v for k, v in attributes.items() if k not in ("guid", "version")}
 
-    def _nodes(self, elements: list[etree._Element], *, signed: bool) -> tuple[BusinessNode, ...]:
+    def finish(self, found: PlainMessage) -> CebMessage:
+        """A message that was read without the XML parser: what remains are the rules of whole nodes."""
+        try:
+            nodes = self._nodes(found.nodes, signed=False)
+        except Malformed as error:
+            error.detail["defects"] = _listed(self.defects)
+            raise
+        return CebMessage(
+            message_type=self.schema.type,
+            guid=found.guid,
+            version=found.version,
+            nodes=nodes,
+            transfer=found.transfer,
+            subscriptions=found.subscriptions,
+            defects=tuple(self.defects),
+        )
+
+    def _read_nodes(self, elements: list[etree._Element]) -> Iterator[PlainNode]:
+        """Each node's head, lines and canonical octets, with the deviations of its values named."""
         if not elements:
             raise refuse(self.path, f"no {self.schema.node} in the message", "报文没有业务单证")
         if len(elements) > self.schema.max_nodes:
@@ -183,11 +213,19 @@ class _Reader:
                 f"more than {self.schema.max_nodes} {self.schema.node} nodes: {len(elements)}",
                 f"业务单证超过 {self.schema.max_nodes} 个",
             )
+        for i, element in enumerate(elements, 1):
+            octets = c14n(element)
+            read = lawful(self.schema, octets, element.prefix)
+            if read is None:
+                read = self._read(element, octets, f"{self.path}/{self.schema.node}[{i}]")
+            yield (*read, octets)
+
+    def _nodes(self, read: Iterable[PlainNode], *, signed: bool) -> tuple[BusinessNode, ...]:
         nodes = []
         seen: set[tuple[str, ...]] = set()
-        for i, element in enumerate(elements, 1):
+        for i, (head, lines, octets) in enumerate(read, 1):
             path = f"{self.path}/{self.schema.node}[{i}]"
-            node = self._node(element, path)
+            node = self._node(head, lines, octets, path)
             if self.schema.answer is not None:
                 # Several receipts may lawfully pay one order (payNo), a split message has several parts (msgSeqNo).
                 key = (*node.key, *[node.head.get(name, "") for name in self.schema.distinct])
@@ -201,22 +239,8 @@ class _Reader:
             self.defects.append(defect("signature-missing", self.path, severity="notice", level="specification"))
         return tuple(nodes)
 
-    def _node(self, element: etree._Element, path: str) -> BusinessNode:
+    def _node(self, head: Fields, lines: tuple[Fields, ...], octets: bytes, path: str) -> BusinessNode:
         message = self.schema
-        octets = c14n(element)
-        name = message.type
-        quick = octet_pairs(octets, element.prefix, message.node, message.head, message.list, message.max_lines)
-        if quick is None:
-            head, lines = self._read_slowly(element, path)
-        else:
-            head_path = path if message.head is None else f"{path}/{message.head}"
-            head = read_pairs(table(name, "head"), quick[0], head_path, self.defects)
-            lines = tuple(
-                [
-                    read_pairs(table(name, "list"), pairs, f"{path}/{message.list}[{i}]", self.defects)
-                    for i, pairs in enumerate(quick[1], 1)
-                ]
-            )
         if message.list is not None:
             self._check_lines(lines, path)
         if message.ruled:
@@ -227,6 +251,20 @@ class _Reader:
             raise refuse(path, f"no business key: {names} must be given", f"缺少业务主键 {'、'.join(message.key)}")
         return BusinessNode(message.kind, head, lines, key, sm3_text(sm3(octets)), octets)
 
+    def _read(self, element: etree._Element, octets: bytes, path: str) -> tuple[Fields, tuple[Fields, ...]]:
+        """Head and lines with every deviation named."""
+        message, name = self.schema, self.schema.type
+        quick = octet_pairs(octets, element.prefix, message.node, message.head, message.list, message.max_lines)
+        if quick is None:
+            return self._read_slowly(element, path)
+        head_path = path if message.head is None else f"{path}/{message.head}"
+        head = read_pairs(table(name, "head"), quick[0], head_path, self.defects)
+        lines = [
+            read_pairs(table(name, "list"), pairs, f"{path}/{message.list}[{i}]", self.defects)
+            for i, pairs in enumerate(quick[1], 1)
+        ]
+        return head, tuple(lines)
+
     def _read_slowly(self, element: etree._Element, path: str) -> tuple[Fields, tuple[Fields, ...]]:
         message = self.schema
         head_table = table(message.type, "head")
@@ -235,17 +273,15 @@ class _Reader:
         if len(element.attrib):
             raise refuse(path, "an element carries an attribute", "业务元素不应带属性")
         heads: list[etree._Element] = []
-        lines: list[Fields] = []
+        lines: list[etree._Element] = []
         texts = [element.text, *(child.tail for child in element)]
-        if any(text and text.strip() for text in texts):
+        if any(text and text.strip(SPACE) for text in texts):
             raise refuse(path, "there is text between elements", "元素之间有多余文本")
         for child in element:
             if message.list is not None and child.tag == tag(message.list):
                 if len(lines) == message.max_lines:
                     raise refuse(path, f"more than {message.max_lines} lines", f"商品超过 {message.max_lines} 项")
-                line_path = f"{path}/{message.list}[{len(lines) + 1}]"
-                pairs = element_pairs(child, line_path)
-                lines.append(read_pairs(table(message.type, "list"), pairs, line_path, self.defects))
+                lines.append(child)
             elif child.tag == tag(message.head):
                 if lines:
                     self.defects.append(defect("element-order", path, name=message.head))
@@ -255,7 +291,15 @@ class _Reader:
         if len(heads) != 1:
             raise refuse(path, f"{len(heads)} {message.head} elements, not 1", f"{message.head} 应有且只有一个")
         head_path = f"{path}/{message.head}"
-        return read_pairs(head_table, element_pairs(heads[0], head_path), head_path, self.defects), tuple(lines)
+        head = read_pairs(head_table, element_pairs(heads[0], head_path), head_path, self.defects)
+        paths = [f"{path}/{message.list}[{i}]" for i in range(1, len(lines) + 1)]
+        rules = table(message.type, "list")
+        return head, tuple(
+            [
+                read_pairs(rules, element_pairs(line, where), where, self.defects)
+                for line, where in zip(lines, paths, strict=True)
+            ]
+        )
 
     def _check_lines(self, lines: tuple[Fields, ...], path: str) -> None:
         if len(lines) < self.schema.min_lines:

@@ -5,6 +5,8 @@ Every kind of finding has a stable id, a severity and a sentence in Chinese and 
 
 from __future__ import annotations
 
+import json
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -127,7 +129,9 @@ class Findings:
         self.by_kind[kind] += 1
         if len(self.found) < MAX_FINDINGS:
             severity, zh, en = KINDS[kind]
-            reproduce = f"{self._command} --json | jq '.findings[] | select(.where == \"{where}\")'"
+            # `where` may be a name that somebody chose: people copy this line into a shell
+            chosen = shlex.quote(f".findings[] | select(.where == {json.dumps(where)})")
+            reproduce = f"{self._command} --json | jq {chosen}"
             self.found.append(Finding(kind, severity, where, zh, en, detail, _plain(evidence), reproduce))
 
     def merge(self, found: Iterable[Found], unlisted: Mapping[str, int], coverage: Mapping[str, int]) -> None:

@@ -20,7 +20,7 @@ from ledger.errors import OriginSealError, RecordsRefused
 from ledger.merkle.tree import merkle_root
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.matches import RECORD_MATCH, noted
-from ledger.services.audit.scratch import KNOWN, SOUND
+from ledger.services.audit.scratch import KNOWN, SEALED, SOUND
 from ledger.services.audit.spans import Accepted, Checked, Match, Seen
 from ledger.services.customs import Messages, require_issuer
 from ledger.services.kinds import demand
@@ -86,7 +86,7 @@ class Payloads:
             self._evidence(accepted)
         sealer = self._vault.sealer
         notes = tuple(note for record in records for note in noted(sealer, record.kind, record.digest, record.payload))
-        verdict = KNOWN | (SOUND if sound else 0)
+        verdict = KNOWN | (SOUND if sound else 0) | (0 if isinstance(head, OriginSealError) else SEALED)
         return Checked(verdict, len(rows), tuple(erasures), _matches(accepted, records), notes)
 
     def _stored_row(self, accepted: Accepted, stored: StoredSubmission | OriginSealError) -> None:

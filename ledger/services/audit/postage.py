@@ -36,7 +36,9 @@ def sent(raw: bytes) -> Sent:
     if not 0 < s <= _HALF_ORDER or not r:
         raise Malformed("the signature is out of range", field="signature")
     chain_id, parity = divmod(v - 35, 2)
-    digest = keccak256(encode([*items[:6], encode_number(chain_id), b"", b""]))
+    tail = sum(len(encode(item)) for item in items[6:])
+    signed = raw[1 if raw[0] < 0xF8 else raw[0] - 0xF6 : -tail] + encode(chain_id) + b"\x80\x80"  # EIP-155
+    digest = keccak256(list_prefix(len(signed)) + signed)
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((parity,))
     try:
         point = PublicKey.from_signature_and_message(signature, digest, hasher=None).format(compressed=False)
@@ -45,9 +47,12 @@ def sent(raw: bytes) -> Sent:
     return Sent(keccak256(point[1:])[12:], as_int(items[0], "nonce"), as_bytes(items[5], "data"))
 
 
-def encode_number(value: int) -> bytes:
-    """A number as RLP holds it: shortest big-endian bytes."""
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+def list_prefix(length: int) -> bytes:
+    """How RLP begins a list of so many bytes."""
+    if length < 56:
+        return bytes((0xC0 + length,))
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((0xF7 + len(size),)) + size
 
 
 def _typed(raw: bytes) -> Sent:

@@ -48,6 +48,7 @@ th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bott
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;padding-right:0}
 footer{margin-top:2rem;color:var(--soft);font-size:.85rem}
 @media(min-width:40rem){.facts{display:grid;grid-template-columns:1fr 1fr;gap:0 2rem}.facts .wide{grid-column:1/-1}}
+@media screen and (min-width:40rem){.finding dl{display:grid;grid-template-columns:9rem 1fr}.finding dd{margin-bottom:.2rem}}
 @media(max-width:40rem){.checked{columns:1}}
 @media print{body{max-width:none;padding:0;font-size:10pt}
 h2,h3,dt{break-after:avoid}.finding,.group,.answer{break-inside:avoid}
@@ -60,7 +61,7 @@ def render_html(facts: dict[str, Any]) -> str:
     made = content(read_report(facts))
     title = f"{made.title.zh} {made.title.en}"
     body = [
-        f"<header><p>OriginSeal 源印</p><h1>{_both(made.title)}</h1></header>",
+        f"<header><p>OriginSeal 源印</p><h1>{_both(made.title)}</h1></header><main>",
         _section("answer", _answer(made)),
         _section("ledger", '<dl class="facts">' + "".join(map(_row, made.facts)) + "</dl>"),
         _section("checked", _checked(made)),
@@ -70,7 +71,7 @@ def render_html(facts: dict[str, Any]) -> str:
         _section("anchors", "<dl>" + "".join(map(_row, made.anchors)) + "</dl>"),
         _section("coverage", _coverage(made.coverage)),
         _section("glossary", "<dl>" + "".join(_term(*entry) for entry in made.glossary) + "</dl>"),
-        f"<footer><p>{_both(LABELS['report'])}<code>{_safe(made.report_id)}</code></p></footer>",
+        f"</main><footer><p>{_both(LABELS['report'])}<code>{_safe(made.report_id)}</code></p></footer>",
     ]
     return (
         '<!doctype html>\n<html lang="zh-Hans">\n<head>\n<meta charset="utf-8">\n'

@@ -36,7 +36,7 @@ CREATE TABLE expected (
 """
 # What a base for later audits is made of: everything that the walk over blocks left behind.
 CARRIED = ("state", "accepted", "header", "reached", "note", "erasure")
-KNOWN, SOUND = 1, 2  # verdict: its records were read; all of them lead to their digests
+KNOWN, SOUND, SEALED = 1, 2, 4  # verdict: its records were read; all lead to their digests; its row has its seal
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def check_submissions(
     vault: VaultReader,
     sealed: Sealed,
     decoded: Container[bytes],
+    intact: Container[bytes],
     head: int,
     findings: Findings,
     span: tuple[int | None, int | None] = (None, None),
@@ -77,10 +78,10 @@ def check_submissions(
 
     Those that the chain does not have must be on their way, or refused.
 
-    `decoded`: submissions whose records the walk has decrypted already. What a server sealed beyond `head` meanwhile is
-    the outbox check's question.
+    `decoded`: submissions whose records the walk has decrypted already; `intact`: whose rows it has checked. What a
+    server sealed beyond `head` meanwhile is the outbox check's question.
     """
-    for damage in examine_submissions(vault, decoded, *span):
+    for damage in examine_submissions(vault, decoded, *span, intact=intact):
         findings.add("payload.row", f"ledger store {damage.table} {damage.key}", damage.reason)
     table = vault_tables.submissions
     query = select(table.c.submission_id).where(*_between(table.c.seq, span))

@@ -32,7 +32,7 @@ from ledger.services.audit.cosigned import check_cosignatures
 from ledger.services.audit.events import EventDecoder
 from ledger.services.audit.findings import Findings
 from ledger.services.audit.payloads import Payloads
-from ledger.services.audit.scratch import KNOWN, SOUND, Judged, Reached, Sealed
+from ledger.services.audit.scratch import KNOWN, SEALED, SOUND, Judged, Reached, Sealed
 from ledger.services.audit.sources import EngineSource, Source
 from ledger.services.audit.spans import Part, Seen, Span
 from ledger.services.audit.statelookup import StateLookup
@@ -260,9 +260,9 @@ class Bench:
 
     def submissions(self, findings: Findings, first: int | None, last: int | None) -> None:
         """Stored submissions by their sequence numbers."""
-        known = Judged(self.walked.db, KNOWN)
-        head = self.setup.head
-        stores.check_submissions(self.vault, Sealed(self.walked.db), known, head, findings, (first, last))
+        db, head = self.walked.db, self.setup.head
+        known, intact = Judged(db, KNOWN), Judged(db, SEALED)
+        stores.check_submissions(self.vault, Sealed(db), known, intact, head, findings, (first, last))
 
     def outbox(self, findings: Findings, first: int | None, last: int | None) -> None:
         """Outbox rows by their ids."""

@@ -21,6 +21,7 @@ from ledger.chain import jsontext
 from ledger.chain.contracts import Deployment
 from ledger.crypto.digest import sm3_text
 from ledger.crypto.ports import Signer
+from ledger.crypto.sm3 import sm3
 from ledger.errors import Conflict, Malformed, NotFound, StorageUnavailable
 from ledger.services.backup import manifest as manifests
 from ledger.services.backup.archive import MANIFEST, SIGNATURE, Writer, file_digest
@@ -40,12 +41,13 @@ SLACK = 64 << 20  # bytes to leave on the disk
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A finished archive. `left_out` names files under keys/ that are not in it."""
+    """A finished archive. `manifest_sm3` names it: the manifest holds every file's digest. `left_out` names files under
+    keys/ that are not in it."""
 
     path: Path
     manifest: Manifest
     size: int
-    sm3: bytes
+    manifest_sm3: bytes
     signed_by: bytes | None
     left_out: tuple[str, ...] = field(default=())
 
@@ -105,13 +107,13 @@ def create_backup(
         sources = {file.name: path for file, path in copies}
         archive = work / "archive"
         _write(archive, manifest, signer, sources)
-        size, sm3 = archive.stat().st_size, file_digest(archive)
+        size, digest = archive.stat().st_size, sm3(manifest.encode())
         with disk(f"write {target.name}"):
             os.link(archive, target)  # unlike rename, never replaces a file
             sync(target.parent)
-    write_backup_mark(data, BackupMark(created, None if head is None else head.number, sm3_text(sm3)))
+    write_backup_mark(data, BackupMark(created, None if head is None else head.number, sm3_text(digest)))
     signed_by = None if signer is None else signer.public.key_id
-    return Backup(target, manifest, size, sm3, signed_by, tuple(left_out))
+    return Backup(target, manifest, size, digest, signed_by, tuple(left_out))
 
 
 def _stores(

@@ -1,6 +1,6 @@
 """Two small files in a data folder: when it was last backed up, and that it was restored and may not seal yet.
 
-    DATA/backup.json      written by `originseal backup`: when, up to which block, the archive's digest
+    DATA/backup.json      written by `originseal backup`: when, up to which block, the manifest's digest
     DATA/restored.json    written by `originseal restore`: the head that came back; "resumedAt" once somebody has
                           compared that head with the outside world
 
@@ -30,7 +30,7 @@ class BackupMark:
 
     time: int
     head: int | None
-    sm3: str
+    manifest: str  # sm3:… of the manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from ledger.chain.reader import Event
 from ledger.chain.sending import Receipt
 from ledger.crypto.keccak import keccak256
 from ledger.errors import Malformed, NotFound, RevertedOnChain
+from ledger.proof.slots import submission_slot
 from ledger.services.explorer import events as ev
 from ledger.services.explorer import refusals
 from ledger.services.explorer.access import Access
@@ -47,6 +48,7 @@ def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView
         except Malformed as error:
             problem = error.message
     created, said = receipt.contract, decoded_logs(access, receipt)
+    stored = _stored(access, submission) if submission is not None and receipt.success else None
     return TransactionView(
         hash="0x" + tx_hash.hex(),
         block=receipt.block,
@@ -70,8 +72,8 @@ def transaction(access: Access, words: Words, tx_hash: bytes) -> TransactionView
         problem=problem,
         refusal=None if receipt.success else refusal(access, envelope, receipt.block),
         events=tuple(event_line(words, event) for event in said),
-        checks=_checks(tx_hash, raw, envelope, receipt, submission, said),
-        requests=_requests(tx_hash, receipt, access.raw_methods()),
+        checks=(*_checks(tx_hash, raw, envelope, receipt, submission, said), *(stored[:1] if stored else ())),
+        requests=(*_requests(tx_hash, receipt, access.raw_methods()), *(stored[1:] if stored else ())),
     )
 
 
@@ -196,15 +198,13 @@ def _checks(
         )
     if submission is not None and receipt.success:
         accepted = [event.args for event in said if event.name == "Accepted"]
-        found_, expected = [_accepted(args) for args in accepted], [_decoded(submission)]
+        expected = _decoded(submission)
+        found_ = _accepted(accepted[0]) if len(accepted) == 1 else ("—",) * len(expected)
+        differing = [pair for pair in zip(found_, expected, strict=True) if pair[0] != pair[1]]
+        shown = differing or [(submission.id, submission.id)]
+        says = Name("合约接受的正是调用数据所载的提交", "The contract accepted exactly what the calldata says")
         checks.append(
-            Check(
-                "accepted",
-                found_ == expected,
-                Name("合约接受的正是调用数据所载的提交", "The contract accepted exactly what the calldata says"),
-                " ".join(found_[0]) if found_ else "—",
-                " ".join(expected[0]),
-            )
+            Check("accepted", not differing, says, " ".join(a for a, _ in shown), " ".join(b for _, b in shown))
         )
     if submission is not None:
         signature = submission.signature
@@ -218,6 +218,25 @@ def _checks(
             )
         )
     return tuple(checks)
+
+
+def _stored(access: Access, said: SubmissionView) -> tuple[Check, Request] | None:
+    """That Submissions holds this submission under its key and nonce, proven from the newest state; None where the
+    engine gives no proofs."""
+    address, head = access.chain.deployment.address("Submissions"), access.head()
+    slot = submission_slot(bytes.fromhex(said.key_id[4:]), int(said.nonce))
+    try:
+        state = access.state(address, [slot], head, "Submissions")
+    except NotFound:
+        return None
+    found = f"keccak256:{state.values[0]:064x}"
+    says = Name(
+        "合约在该密钥与随机数之下记有此提交（状态证明）",
+        "The contract holds this submission under its key and nonce (state proof)",
+    )
+    params = (state.proof.address, [state.proof.slots[0][0]], hex(head))
+    shows = Name("submissionOf 的状态证明", "proof of submissionOf in the state")
+    return Check("state", found == said.id, says, found, said.id), Request("state", "eth_getProof", params, shows)
 
 
 def _accepted(args: dict[str, Any]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from ledger.proof.anchors import Anchors
 from ledger.proof.header import parse_header
 from ledger.proof.trie import EMPTY_CODE
 from ledger.services.replica import status as states
-from ledger.services.replica.chains import OwnChain
+from ledger.services.replica.chains import DURABLE_BLOCKS, OwnChain
 from ledger.services.replica.dating import Dating
 from ledger.services.replica.holdings import Holdings
 from ledger.services.replica.kept import Kept
@@ -59,6 +59,7 @@ class Follower:
         self.promises = Promises(chain, kept, anchors)
         self._dating = Dating(root, chain, kept, clock)
         self._stop = stop or threading.Event()
+        self._busy = False
         self._clock = clock
         self._random = random.SystemRandom()
         self._warnings: dict[str, str] = {}
@@ -76,6 +77,15 @@ class Follower:
     def status(self) -> ReplicaStatus:
         """Where the replica stands, with fresh counts."""
         return replace(self._status, counts=self._kept.counts())
+
+    @property
+    def busy(self) -> bool:
+        """True when the last poll left records or checkpoints to fetch: another should follow at once."""
+        return self._busy and self._status.state not in (states.WAITING, states.REFUSED)
+
+    def stopped(self, error: BaseException) -> None:
+        """Show that nothing is checked any more, because our own disk or program failed."""
+        self._refresh(state=states.STOPPED, fault=str(error)[:MAX_FAULT], fault_time=int(self._clock()))
 
     def warn(self, kind: str, message: str) -> None:
         """Show a warning until it is settled; one per kind."""
@@ -103,14 +113,16 @@ class Follower:
             log.warning("waiting: %s", error)
         else:
             if not self._stop.is_set():
-                self._refresh(state=state, agreed=int(self._clock()), fault="", fault_time=None)
+                now = int(self._clock())
+                agreed = now if state in states.IN_AGREEMENT else self._status.agreed
+                self._refresh(state=state, agreed=agreed, fault="", fault_time=None)
         return self.status
 
     def _poll(self) -> str:
         head = self._identify()
         self._refresh(source_height=head, checked=int(self._clock()))
         self.warn("checkpoints", self.promises.fetch(self._source))
-        if head > self._chain.height():
+        if head > self._chain.height() + DURABLE_BLOCKS:
             self._refresh(state=states.CATCHING_UP)
         self._chain.catch_up(self._source, head, self.promises.guard, self._stop, self._progress)
         self._refresh()
@@ -131,9 +143,10 @@ class Follower:
 
     def _take_records(self) -> None:
         self._holdings.look(self._chain.height(), self._stop.is_set)
-        self.promises.fetch_missing(self._source)
+        more = self.promises.fetch_missing(self._source)
         self.promises.compare()
         taken = self._holdings.fetch(self._source, self._stop.is_set)
+        self._busy = more or taken.more
         bad = max(taken.refused, self._kept.counts()["submissionsRefused"])
         what = f"records of {bad} submission(s) that the source gave do not hold"
         self.warn("records", f"{what}; {taken.reason}".rstrip("; ") if bad else "")

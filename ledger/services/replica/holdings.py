@@ -36,12 +36,14 @@ MAX_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one round of fetching did: submissions now held, not given by the source, refused."""
+    """What one round of fetching did: submissions now held, not given by the source, refused; and whether more could be
+    had at once."""
 
     held: int = 0
     missing: int = 0
     refused: int = 0
     reason: str = ""
+    more: bool = False
 
 
 class Holdings:
@@ -98,7 +100,8 @@ class Holdings:
             else:
                 held += 1
                 self._kept.put_records(submission_id, records, now, named_lots(records))
-        return Taken(held, missing, refused, reason)
+        full = sum(state == MISSING for _, state in wanted) == FETCHED_AT_ONCE
+        return Taken(held, missing, refused, reason, full and missing == 0)
 
     def verified(self, value: Any, submission_id: bytes, block: int, position: int) -> tuple[PublicRecord, ...]:
         """The records in the JSON `value`, checked against our own chain. Raises Untrusted."""

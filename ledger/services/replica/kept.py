@@ -50,6 +50,8 @@ class Kept:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._lock = threading.RLock()
+        self.revision = 0  # grows with every write
+        self._counts: tuple[int, dict[str, int]] = (-1, {})
         self._read_only = read_only
         with _translated("open"):
             target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
@@ -86,6 +88,7 @@ class Kept:
             try:
                 yield self._db
                 self._db.execute("COMMIT")
+                self.revision += 1
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -275,7 +278,10 @@ class Kept:
             "records": "SELECT count(*) FROM record",
             "recordsErased": "SELECT count(*) FROM record WHERE erased=1",
         }
-        return {name: int(self._all(sql)[0][0]) for name, sql in queries.items()}
+        with self._lock:
+            if self._counts[0] != self.revision:  # counting walks a table
+                self._counts = self.revision, {name: int(self._all(sql)[0][0]) for name, sql in queries.items()}
+            return dict(self._counts[1])
 
     # ------------------------------------------------------------------------------------------------ headers
 

@@ -64,17 +64,21 @@ class Promises:
             except Malformed as error:
                 faults.append(error.message)
 
-    def fetch_missing(self, source: Source) -> None:
-        """Ask for checkpoints of blocks whose submissions are held, for their bundles."""
-        for height in self._kept.blocks_without_checkpoint(self._chain.height(), SIGNED_ON_REQUEST):
+    def fetch_missing(self, source: Source) -> bool:
+        """Ask for checkpoints of blocks whose submissions are held, for their bundles; True when there are more."""
+        missing = self._kept.blocks_without_checkpoint(self._chain.height(), SIGNED_ON_REQUEST)
+        for height in missing:
             try:
                 self.take(source.checkpoint(height))
             except (NotFound, Malformed):
-                break
+                return False
+        return len(missing) == SIGNED_ON_REQUEST
 
     def take(self, note: Note) -> None:
         """Verify one note and keep it. Raises Refused when it contradicts, Malformed when it is not the source's."""
         signed = note.signed
+        if self._known(note):
+            return
         try:
             checkpoints.verify(signed, self._anchors.checkpoint_keys)
         except VerificationFailed as error:
@@ -99,6 +103,14 @@ class Promises:
                 sides=Witnessed(height, self._chain.header(height), None, [kept, signed]),
                 equivocation=Equivocation(kept, signed, ()).to_dict(),
             )  # fmt: skip
+
+    def _known(self, note: Note) -> bool:
+        """Whether this checkpoint, and every co-signature on it, was verified and kept before."""
+        kept = self._kept.checkpoint(note.checkpoint.height)
+        if kept is None or kept.checkpoint != note.checkpoint:
+            return False
+        have = {one.key_id for one in self._kept.cosignatures(note.checkpoint.height)}
+        return all(one.key_id in have or one.key_id not in self._anchors.witnesses for one in note.cosignatures)
 
     def compare(self) -> None:
         """Hold kept checkpoints against our own chain, as far as it reaches. Raises Refused."""

@@ -27,7 +27,7 @@ KINDS: dict[str, tuple[str, str]] = {
         "Executing a block of the source here gives another result than the source claims.",
     ),
     "rewritten-history": (
-        "源改写了历史:它现在出示的区块与本机早先核对过的区块不同。",
+        "源改写了历史：它现在出示的区块与本机早先核对过的区块不同。",
         "The source rewrote history: it now shows another block than the one that was checked here before.",
     ),
     "other-chain": ("源属于另一条链。", "The source has another chain."),

@@ -41,7 +41,7 @@ from ledger.services.replica.following import Follower
 from ledger.services.replica.holdings import Holdings
 from ledger.services.replica.kept import Kept
 from ledger.services.replica.source import Source
-from ledger.services.replica.status import BEHIND, FOLLOWING, ReplicaStatus
+from ledger.services.replica.status import IN_AGREEMENT, ReplicaStatus
 from ledger.services.replica.verifying import Verdict, judge
 from ledger.services.replica.vouching import Vouching
 
@@ -109,7 +109,7 @@ class Replica:
         status = self.follower.poll()
         if status.code_checked and self.deployment.block == 0:
             self._find_deployment(status.height)
-        if self._vouching is not None and status.state in (FOLLOWING, BEHIND):
+        if self._vouching is not None and status.state in IN_AGREEMENT:
             self.follower.warn("witness", self._vouching.vouch(self.source))
         return self.follower.status
 
@@ -140,11 +140,15 @@ class Replica:
 
     def run(self, interval: float) -> None:
         """Poll until `stop` is set; a refusal ends polling, not serving."""
-        while not self.stop.is_set():
-            status = self.poll()
-            if status.refusal is not None:
-                return
-            self.stop.wait(interval)
+        try:
+            while not self.stop.is_set():
+                status = self.poll()
+                if status.refusal is not None:
+                    return
+                self.stop.wait(0 if self.follower.busy else interval)
+        except BaseException as error:
+            self.follower.stopped(error)
+            raise
 
     def _compare_anchors(self) -> None:
         """Anchors are never taken over later; that the source now publishes others is worth a warning."""
@@ -167,8 +171,7 @@ class Replica:
 
     def version(self) -> int:
         """A number that changes whenever an answer may change."""
-        counts = self.kept.counts()
-        return hash((self.own.height(), *counts.values())) & ((1 << 62) - 1)
+        return self.kept.revision + self.own.height()
 
     def witnesses(self) -> list[dict[str, Any]]:
         """Each anchored witness and the highest block of ours that it co-signed, None when there is none."""

@@ -208,6 +208,7 @@ def _result(answer: dict[str, Any]) -> Any:
         return answer["result"]
     code = error.get("code") if isinstance(error, dict) else None
     message = str(error.get("message", "") if isinstance(error, dict) else error)[:MAX_MESSAGE]
+    message = "".join(each if each.isprintable() else "?" for each in message)  # it is going to be shown on a terminal
     return RpcError(message, rpc_code=code if type(code) is int else -32000)
 
 

@@ -14,7 +14,9 @@ WAITING = "waiting"  # the source is down, busy or talks nonsense: nothing is wr
 BEHIND = "behind"  # the source has fewer blocks than we do, all of them ours
 WITHHOLDING = "withholding"  # the source has fewer blocks than it has signed for
 REFUSED = "refused"  # see the refusal: final
-STATES = (STARTING, CATCHING_UP, FOLLOWING, WAITING, BEHIND, WITHHOLDING, REFUSED)
+STOPPED = "stopped"  # our own disk or program failed: nothing is checked until somebody starts the replica again
+STATES = (STARTING, CATCHING_UP, FOLLOWING, WAITING, BEHIND, WITHHOLDING, REFUSED, STOPPED)
+IN_AGREEMENT = (FOLLOWING, BEHIND)
 
 
 @dataclass(frozen=True, slots=True)

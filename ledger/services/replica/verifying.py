@@ -25,15 +25,15 @@ STATEMENTS = {
         "Every block that the bundle stands on is one that this replica executed itself.",
     ),
     SPLIT: (
-        "证明包有效,但依据的是另一条历史:运营方向不同的人出示了不同的账本(分叉视图)。请保留该文件作为证据。",
+        "证明包有效，但依据的是另一条历史：运营方向不同的人出示了不同的账本（分叉视图）。请保留该文件作为证据。",
         "The bundle is valid but stands on another history: the operator showed different ledgers to different people "
         "(a split view). Keep the file as evidence.",
     ),
     UNKNOWN: (
-        "证明包的区块比本副本新,尚不能比对。",
+        "证明包的区块比本副本新，尚不能比对。",
         "The bundle's block is newer than this replica; it cannot be compared yet.",
     ),
-    NOT_COMPARED: ("证明包不成立,未作比对。", "The bundle does not hold, so it was not compared."),
+    NOT_COMPARED: ("证明包不成立，未作比对。", "The bundle does not hold, so it was not compared."),
 }
 
 

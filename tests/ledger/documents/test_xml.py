@@ -36,6 +36,8 @@ HOSTILE = {
     "million-elements": b"<a>" + b"<b/>" * 1_000_000 + b"</a>",
     "too-many-bytes": b"<a>" + b"x" * xml.MAX_BYTES + b"</a>",
     "long-value": b"<a>" + b"x" * (xml.MAX_TEXT + 1) + b"</a>",
+    "long-value-around-a-comment": b"<a>" + b"x" * xml.MAX_TEXT + b"<!-- -->x</a>",
+    "long-value-of-several-sections": b"<a>" + b"<![CDATA[" + b"x" * xml.MAX_TEXT + b"]]><![CDATA[x]]></a>",
     "instruction": b"<a><?php system('x') ?></a>",
     "instruction-in-front": b"<?xml version='1.0'?><?xml-stylesheet href='x'?><a/>",
 }

@@ -113,6 +113,14 @@ def test_filing_says_so_when_the_disk_refuses(tmp_path: Path) -> None:
         file(tmp_path, sound_facts(), 5)
 
 
+def test_newest_audit_is_found_whichever_of_the_modes_it_had(tmp_path: Path) -> None:
+    file(tmp_path, sound_facts(), 5)
+    file(tmp_path, sound_facts(mode="incremental", startedAt=STARTED + 60), 5)
+    file(tmp_path, sound_facts(mode="sample", startedAt=STARTED + 90), 5)
+    assert last_started(tmp_path, "full", "incremental") == STARTED + 60
+    assert last_started(tmp_path, "sample") == STARTED + 90 and last_started(tmp_path) is None
+
+
 def test_sample_without_findings_does_not_hide_a_whole_audit(tmp_path: Path) -> None:
     path = tmp_path / "audit.json"
     assert leave(tmp_path, sound_facts(mode="sample")), "better than nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import re
 import shlex
 from pathlib import Path
@@ -170,6 +171,18 @@ def test_findings_beyond_the_bound_are_counted_when_there_are_many() -> None:
     text = packed(Reader(render_html(facts)).text)
     assert packed(report_words.OMITTED.en.format(n="3,005")) in text
     assert f"{MAX_SHOWN}." in text and "row204" not in text
+
+
+@pytest.mark.parametrize(
+    "where", ["node '0176'", "'; rm -rf ~; '", '" | error #', "\\(env)", "$(id) `id` \n\u202e 龘", HOSTILE]
+)
+def test_command_runs_nothing_but_the_audit_whatever_a_place_is_called(where: str) -> None:
+    command = facts_with(("index.row", where))["findings"][0]["reproduce"]
+    assert "\n" not in command and command.isprintable()
+    words = shlex.split(command)
+    assert words[:-1] == ["originseal", "audit", "--data", "/srv/secret-place/data", "--json", "|", "jq"]
+    literal = words[-1].removeprefix(".findings[] | select(.where == ").removesuffix(")")
+    assert json.loads(literal) == where
 
 
 # ---------------------------------------------------------------------------------------------------------- the forms

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -389,6 +390,15 @@ def test_key_of_a_witness_is_vouched_for_by_the_anchors(signed: bytes) -> None:
 def test_pages_that_say_something_else_are_noticed_when_the_signer_lies() -> None:
     lie = sign_pdf(render_pdf(sound_facts(), f"sm3:{KEY.public.key_id.hex()}"), FACTS, KEY, STARTED)
     assert vouch(verify(lie), KEY.public.key_id).pages_match is False
+
+
+def test_verifying_loads_neither_engine_nor_database_nor_web() -> None:
+    program = (
+        "import sys, ledger.services.audit.report_trust, ledger.services.audit.report_signing\n"
+        "print({'eth', 'web3', 'sqlalchemy', 'lxml', 'fastapi', 'reportlab'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_key_is_read_from_text_or_pem() -> None:

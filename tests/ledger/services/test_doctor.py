@@ -250,6 +250,15 @@ def test_chain_is_named_when_its_newest_blocks_are_altered(folder: Path, stateme
     assert failing(folder) & {"chain", "contracts"}
 
 
+def test_engine_is_named_when_the_node_does_not_answer(folder: Path) -> None:
+    edit(
+        folder / "config.json", lambda config: config.update(engine={"type": "jsonrpc", "urls": ["http://127.0.0.1:9"]})
+    )
+    answers = statuses(folder)
+    assert (answers["chain"], answers["engine"], answers["contracts"]) == ("skipped", "failed", "skipped")
+    assert "127.0.0.1:9" in found(folder, "engine")
+
+
 def test_chain_is_named_when_it_is_another_one(folder: Path, tmp_path: Path) -> None:
     other = found_small(tmp_path / "other")
     other.ledger.close()

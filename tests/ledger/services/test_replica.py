@@ -697,3 +697,52 @@ def test_start_is_repeated_after_a_crash_in_the_middle(source: Source, anchors: 
     opened, _ = start(tmp_path / "replica", source=source.url, anchors=anchors)
     with opened:
         assert opened.poll().state == "following"
+
+
+# ------------------------------------------------------------------------------------------------ running
+
+
+def test_replica_asks_again_at_once_while_there_is_more_to_fetch(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "FETCHED_AT_ONCE", 1)
+    held = [replica.poll().counts["submissionsHeld"]]
+    while replica.follower.busy:
+        held.append(replica.poll().counts["submissionsHeld"])
+    assert held == [1, 2, 3, 4, 4]
+
+
+def test_running_ends_with_the_state_shown_when_our_own_disk_fails(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageUnavailable("disk full", full=True)
+
+    monkeypatch.setattr("ledger.chain.embedded.store.Store.write_blocks", fail)
+    with pytest.raises(StorageUnavailable):
+        replica.run(0.2)
+    status = replica.status()
+    assert (status.state, status.refusal) == ("stopped", None)
+    assert "disk full" in status.fault
+
+
+def test_running_ends_by_itself_only_when_refused(replica: Replica, source: Source) -> None:
+    source.lies.rpc["eth_chainId"] = lambda params, honest: "0x1"
+    replica.run(0.2)
+    assert replica.status().state == "refused"
+    replica.stop.set()
+    replica.run(0.2)
+
+
+def test_remote_messages_cannot_steer_a_terminal(replica: Replica, source: Source) -> None:
+    def scream(path: str, body: bytes) -> bytes:
+        if path != "/rpc":
+            return body
+        error = {"code": -32000, "message": "\x1b[2J\x07gone" + "x" * 1000}
+        return json.dumps([{"id": answer["id"], "error": error} for answer in json.loads(body)]).encode()
+
+    source.lies.body = scream
+    fault = replica.poll().fault
+    assert "gone" in fault
+    assert fault.isprintable()
+    assert len(fault) < 600

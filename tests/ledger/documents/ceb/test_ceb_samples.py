@@ -140,7 +140,8 @@ def test_sample_nodes_have_the_canonical_octets_of_their_xml(name):
     root = etree.fromstring(sample(name), etree.XMLParser(remove_comments=True))
     headed = schema(message.message_type).head is not None
     for node, element in zip(message.nodes, root, strict=False):
-        assert node.c14n == etree.tostring(element, method="c14n", with_tail=False)
+        alone = etree.fromstring(etree.tostring(element, with_tail=False, encoding="UTF-8"))
+        assert node.c14n == etree.tostring(alone, method="c14n")
         values = {str(e.tag).rpartition("}")[2]: e.text or "" for e in (element[0] if headed else element)}
         assert node.head == values
 
