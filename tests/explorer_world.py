@@ -98,6 +98,13 @@ def build(folder: Path) -> World:
     point, other = everybody.public, second.public
     every_role = sum(int(role) for role in Role)
     world.seal(admit=world.call(boss, [act.admit_member(EVERYBODY, every_role, 6, point.x, point.y, True)], nonce=1))
+    world.seal(
+        office=world.call(everybody, [act.accept_office(EVERYBODY)], nonce=20),
+        raised=world.call(boss, [act.set_threshold(2)], nonce=20),
+        decided=world.call(everybody, [act.set_threshold(2)], nonce=21),
+        lowered=world.call(boss, [act.set_threshold(1)], nonce=21),
+        alone=world.call(everybody, [act.set_threshold(1)], nonce=22),
+    )
     world.seal(register=world.call(everybody, [act.register_lot(LOT, ROOT, 5_000_000, BaseUnit.GRAM)], [LOT], nonce=1))
     world.seal(
         child=world.call(
@@ -130,6 +137,7 @@ def build(folder: Path) -> World:
                 act.set_roles(EVERYBODY, int(Role.PRODUCER | Role.MATCHER)),
                 act.add_key(EVERYBODY, other.x, other.y, False),
                 act.revoke_key(point.key_id),
+                act.suspend_now(EVERYBODY),
                 act.set_standing(EVERYBODY, Standing.SUSPENDED),
             ],
             nonce=2,

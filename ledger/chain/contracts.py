@@ -121,7 +121,8 @@ def deploy(
     """Deploy all contracts from `relayer` and check them; `threshold` authorities are to decide together.
 
     A crash half-way leaves unused contracts behind and nothing else; deploy again. Raises RevertedOnChain when a
-    constructor refuses (bad authority key, no authority, a threshold above their number), Unavailable when the chain cannot take it.
+    constructor refuses (bad authority key, no authority, a threshold above their number), Unavailable when the chain
+    cannot take it.
     """
     nonce = transaction_count(engine, relayer.address)
     addresses = {name: relayer.creates(nonce + i) for i, name in enumerate(ORDER)}

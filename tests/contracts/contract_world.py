@@ -227,9 +227,7 @@ def calldata(function: Any) -> bytes:
 class World:
     """The deployed contracts and how to use them."""
 
-    def __init__(
-        self, chain: Any, genesis: Sequence[Actor] = (AUTHORITY_6, AUTHORITY_2), threshold: int = 1
-    ) -> None:
+    def __init__(self, chain: Any, genesis: Sequence[Actor] = (AUTHORITY_6, AUTHORITY_2), threshold: int = 1) -> None:
         self.chain = chain
         self.w3 = chain.w3
         self.hasher = chain.deploy("SM3Hasher")

@@ -286,18 +286,20 @@ def test_add_key_refuses_when_member_unknown_or_author_may_not(world: World) -> 
 
 
 @provokes("MembersNotSubmissions")
-@pytest.mark.parametrize("function", ["admit", "setStanding", "setRoles", "addKey", "revokeKey"])
-def test_members_refuse_when_caller_is_not_submissions(world: World, function: str) -> None:
+@pytest.mark.parametrize("kind", range(32, 40))
+def test_members_refuse_when_caller_is_not_submissions(world: World, kind: int) -> None:
     author = (AUTHORITY_6.id, AUTHORITY_6.key_id, AUTHORITY, 6)
-    x, y = NEWCOMER.point
-    arguments = {
-        "admit": [(NEWCOMER.id, 1, 6, x, y, False)],
-        "setStanding": [POND.id, 2],
-        "setRoles": [POND.id, 1],
-        "addKey": [(POND.id, x, y, False)],
-        "revokeKey": [POND.key_id],
-    }[function]
-    call = world.members.functions[function](author, ident("submission"), *arguments)
+    asked = {
+        32: admission(NEWCOMER),
+        33: op(33, POND.id, 2),
+        34: op(34, POND.id, 1),
+        35: op(35, POND.id, *NEWCOMER.point, False),
+        36: op(36, POND.key_id),
+        37: op(37, 2),
+        38: op(38, POND.id),
+        39: op(39, AUTHORITY_6.id),
+    }[kind]
+    call = world.members.functions.govern(author, ident("submission"), asked)
     for sender in (0, 3):
         caller = world.chain.accounts[sender].lower()
         assert world.revert_of(call, sender=sender) == ("MembersNotSubmissions", caller)

@@ -1,9 +1,9 @@
 """The contracts' rules once more, in plain Python: what state and which events must a history of submissions cause?
 
-Restates contracts/src/{Submissions,Members,Governance,MemberRegistry,Lots,Trades}.sol without sharing anything with them. `Shadow.apply` takes
-one accepted submission after the other and raises Violation where the contract should have refused it; `Shadow.slots`
-then gives every storage slot that the contracts must hold, so that nothing else can be in them. Signatures are not
-checked here (ledger.services.audit.history does). Storage layout: docs/contracts.md.
+Restates contracts/src/{Submissions,Members,Governance,MemberRegistry,Lots,Trades}.sol without sharing anything with
+them. `Shadow.apply` takes one accepted submission after the other and raises Violation where the contract should have
+refused it; `Shadow.slots` then gives every storage slot that the contracts must hold, so that nothing else can be in
+them. Signatures are not checked here (ledger.services.audit.history does). Storage layout: docs/contracts.md.
 """
 
 from __future__ import annotations
