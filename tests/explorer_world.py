@@ -98,13 +98,6 @@ def build(folder: Path) -> World:
     point, other = everybody.public, second.public
     every_role = sum(int(role) for role in Role)
     world.seal(admit=world.call(boss, [act.admit_member(EVERYBODY, every_role, 6, point.x, point.y, True)], nonce=1))
-    world.seal(
-        office=world.call(everybody, [act.accept_office(EVERYBODY)], nonce=20),
-        raised=world.call(boss, [act.set_threshold(2)], nonce=20),
-        decided=world.call(everybody, [act.set_threshold(2)], nonce=21),
-        lowered=world.call(boss, [act.set_threshold(1)], nonce=21),
-        alone=world.call(everybody, [act.set_threshold(1)], nonce=22),
-    )
     world.seal(register=world.call(everybody, [act.register_lot(LOT, ROOT, 5_000_000, BaseUnit.GRAM)], [LOT], nonce=1))
     world.seal(
         child=world.call(
@@ -129,6 +122,13 @@ def build(folder: Path) -> World:
             [act.transfer_lot(CHILD, member_id(PRODUCER.uscc)), act.set_lot_state(LOT, LotState.HELD)],
             nonce=4,
         ),
+    )
+    world.seal(
+        office=world.call(everybody, [act.accept_office(EVERYBODY)], nonce=20),
+        raised=world.call(boss, [act.set_threshold(2)], nonce=20),
+        decided=world.call(everybody, [act.set_threshold(2)], nonce=21),
+        lowered=world.call(boss, [act.set_threshold(1)], nonce=21),
+        alone=world.call(everybody, [act.set_threshold(1)], nonce=22),
     )
     world.seal(
         govern=world.call(

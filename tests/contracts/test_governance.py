@@ -65,6 +65,7 @@ def decide(world: World, operation: tuple[int, bytes], *by: Actor) -> Any:
 
 def later(world: World, seconds: int) -> None:
     world.chain.tester.time_travel(world.now + seconds)
+    world.chain.tester.mine_block()
 
 
 def proposal(world: World, operation: tuple[int, bytes]) -> dict[str, Any]:

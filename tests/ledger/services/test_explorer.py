@@ -22,7 +22,7 @@ from tests.small_ledger import AUTHORITY
 MEMBER = "sm3:" + EVERYBODY.hex()
 LOT_ID = "sm3:" + LOT.hex()
 BOSS = "sm3:" + member_id(AUTHORITY.uscc).hex()
-ACCEPTED = ("admit", "office", "raised", "decided", "register", "child", "trade", "custody", "govern")
+ACCEPTED = ("admit", "register", "child", "trade", "custody", "office", "raised", "decided", "govern")
 
 
 @pytest.fixture
