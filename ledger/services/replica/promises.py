@@ -26,6 +26,7 @@ from ledger.services.replica.source import Source
 
 PAGE = 100  # notes at once
 MAX_PAGES = 200  # per poll: 20,000 checkpoints, and the next poll goes on
+COVERED = "covered"  # the setting: up to here every block with submissions has a kept checkpoint
 SIGNED_ON_REQUEST = 50  # checkpoints of single blocks asked for per poll
 
 
@@ -66,13 +67,17 @@ class Promises:
 
     def fetch_missing(self, source: Source) -> bool:
         """Ask for checkpoints of blocks whose submissions are held, for their bundles; True when there are more."""
-        missing = self._kept.blocks_without_checkpoint(self._chain.height(), SIGNED_ON_REQUEST)
+        head, first = self._chain.height(), int(self._kept.meta(COVERED, -1)) + 1
+        missing = self._kept.blocks_without_checkpoint(first, head, SIGNED_ON_REQUEST)
         for height in missing:
             try:
                 self.take(source.checkpoint(height))
             except (NotFound, Malformed):
                 return False
-        return len(missing) == SIGNED_ON_REQUEST
+        covered = missing[-1] if len(missing) == SIGNED_ON_REQUEST else head
+        if covered >= first:
+            self._kept.set_meta(COVERED, covered)
+        return covered < head
 
     def take(self, note: Note) -> None:
         """Verify one note and keep it. Raises Refused when it contradicts, Malformed when it is not the source's."""

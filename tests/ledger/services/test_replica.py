@@ -13,6 +13,9 @@ from replica_source import Source, forged, show, source_of
 
 from ledger.crypto.keyfile import FileSigner
 from ledger.crypto.sm2 import PrivateKey
+from ledger.documents.canonical import jcs
+from ledger.documents.disclosure import Disclosure, Shown
+from ledger.documents.statement import field_commitment
 from ledger.errors import Conflict, Malformed, NotFound, StorageUnavailable, Unavailable, VerificationFailed
 from ledger.proof import verifier
 from ledger.proof.anchors import parse_anchors
@@ -483,6 +486,16 @@ def _first_field(value: Any, change: Callable[[dict[str, Any]], None]) -> Any:
     return value
 
 
+def _withhold(record: dict[str, Any]) -> None:
+    """One public field only as its commitment: the digest still follows."""
+    full = Disclosure.from_json(record)
+    first = full.fields[0]
+    assert isinstance(first, Shown)
+    commitment = field_commitment(jcs(list(first.path)), first.salt, jcs(first.value))
+    record["fields"][0] = {"commitment": f"sm3:{commitment.hex()}"}
+    assert Disclosure.from_json(record).verify().withheld == 1
+
+
 def _each(change: Callable[[dict[str, Any]], Any]) -> Callable[[Any], Any]:
     def alter(value: Any) -> Any:
         for record in value["records"]:
@@ -502,6 +515,7 @@ TAMPERED: list[Callable[[Any], Any]] = [
     lambda value: {**value, "extra": 1},
     lambda value: _first_field(value, lambda r: r["fields"][0].__setitem__("value", "lie")),
     lambda value: _first_field(value, lambda r: r["fields"].pop()),
+    lambda value: _first_field(value, _withhold),
     lambda value: _first_field(value, lambda r: r.__setitem__("author", "sm3:" + "7" * 64)),
     lambda value: _first_field(value, lambda r: r.__setitem__("kind", "lot.notice")),
     lambda value: _first_field(value, lambda r: r.__setitem__("digest", "sm3:" + "7" * 64)),
@@ -540,6 +554,31 @@ def test_records_held_stay_when_the_source_lies_later(replica: Replica, source: 
     assert status.counts["submissionsHeld"] == 4
     assert any("do not hold" in warning for warning in status.warnings)
     assert replica.bundle(LOT.gtin, LOT.lot) == before
+
+
+def test_fields_held_stay_when_the_source_shows_less_later(
+    replica: Replica, source: Source, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica.poll()
+    before = replica.bundle(LOT.gtin, LOT.lot)
+    monkeypatch.setattr(holding, "entirely_public", lambda kind: False)  # as for kinds of which only parts are public
+    source.lies.records = lambda value: _first_field(value, _withhold)
+    assert replica.poll().warnings == ()
+    assert replica.bundle(LOT.gtin, LOT.lot) == before
+
+
+def test_checkpoint_is_asked_for_when_the_feed_leaves_a_submissions_block_out(replica: Replica, source: Source) -> None:
+    source.lies.feed = lambda notes: [n for n in notes if len(notes) == 1 or n.checkpoint.height != 3]
+    assert replica.poll().state == "following"
+    assert replica.kept.heights() == [1, 2, 3, 4, 5]
+    assert replica.bundle(LOT.gtin, LOT.lot)
+
+
+def test_answers_may_be_kept_while_nothing_changes(replica: Replica, source: Source, impatient: None) -> None:
+    replica.poll()
+    version = replica.version()
+    replica.poll()
+    assert replica.version() == version
 
 
 def test_records_not_given_are_asked_for_again(replica: Replica, source: Source, impatient: None) -> None:
