@@ -42,6 +42,7 @@ CREATE TABLE record (
 CREATE TABLE lot (id BLOB PRIMARY KEY, gtin TEXT NOT NULL, lot TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE header (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, raw BLOB NOT NULL);
 """
+MAX_NUMBER = (1 << 63) - 1  # SQLite's integers; no honest height or time comes near
 MISSING, HELD, REFUSED = "missing", "held", "refused"  # submission.state
 
 
@@ -134,6 +135,8 @@ class Kept:
 
     def checkpoint(self, height: int) -> SignedCheckpoint | None:
         """The kept checkpoint of exactly this height."""
+        if height > MAX_NUMBER:
+            return None
         rows = self._all("SELECT text,key_id,signature FROM checkpoint WHERE height=?", height)
         return _signed(*rows[0]) if rows else None
 
@@ -168,12 +171,12 @@ class Kept:
     def heights(self, first: int = 0, last: int | None = None, limit: int = -1) -> list[int]:
         """Heights with a kept checkpoint, ascending."""
         sql = "SELECT height FROM checkpoint WHERE height>=? AND height<=? ORDER BY height LIMIT ?"
-        return [row[0] for row in self._all(sql, first, (1 << 63) - 1 if last is None else last, limit)]
+        return [row[0] for row in self._all(sql, first, MAX_NUMBER if last is None else last, limit)]
 
     def newest_checkpoint(self, *, at_most: int | None = None, agreed: bool = False) -> SignedCheckpoint | None:
         """The highest kept checkpoint, where asked not above a height, or only among those found in our own chain."""
         sql = "SELECT text,key_id,signature FROM checkpoint WHERE height<=? AND agreed>=? ORDER BY height DESC LIMIT 1"
-        rows = self._all(sql, (1 << 63) - 1 if at_most is None else at_most, int(agreed))
+        rows = self._all(sql, MAX_NUMBER if at_most is None else at_most, int(agreed))
         return _signed(*rows[0]) if rows else None
 
     def unchecked(self, head: int, limit: int = 1000) -> list[SignedCheckpoint]:
@@ -298,6 +301,8 @@ class Kept:
 
     def header(self, number: int) -> bytes | None:
         """A kept raw header."""
+        if not 0 <= number <= MAX_NUMBER:
+            return None
         rows = self._all("SELECT raw FROM header WHERE number=?", number)
         return rows[0][0] if rows else None
 

@@ -20,7 +20,7 @@ from ledger.proof.equivocation import Equivocation, verify_equivocation
 from ledger.proof.header import parse_header
 from ledger.proof.note import Note
 from ledger.services.replica.chains import OwnChain
-from ledger.services.replica.kept import Kept
+from ledger.services.replica.kept import MAX_NUMBER, Kept
 from ledger.services.replica.refusals import Refused, Witnessed
 from ledger.services.replica.source import Source
 
@@ -89,6 +89,8 @@ class Promises:
         except VerificationFailed as error:
             raise Malformed(f"the source's checkpoint of height {signed.checkpoint.height}: {error.message}") from error
         height = signed.checkpoint.height
+        if max(height, signed.checkpoint.time) > MAX_NUMBER:
+            raise Malformed(f"the source signed a checkpoint of height {height}")
         if (signed.checkpoint.chain_id, signed.checkpoint.genesis) != (self._anchors.chain_id, self._anchors.genesis):
             raise Refused(
                 "other-chain", "the source signed a checkpoint of another chain under an anchored key", height,
@@ -100,7 +102,8 @@ class Promises:
                 cosignatures.verify(one, signed.checkpoint, self._anchors.witnesses)
             except VerificationFailed:
                 continue
-            known.append(one)
+            if one.time <= MAX_NUMBER:
+                known.append(one)
         kept = self._kept.add_checkpoint(signed, known)
         if kept.checkpoint != signed.checkpoint:
             raise Refused(

@@ -96,13 +96,13 @@ def restated(checkpoint: Checkpoint, **changes: Any) -> Checkpoint:
     return Checkpoint(**{name: getattr(checkpoint, name) for name in names} | changes)
 
 
-def resigned(operator: Ledger, height: int, **changes: Any) -> Callable[[list[Note]], list[Note]]:
-    """A feed in which the operator really signed something else at `height`."""
+def resigned(operator: Ledger, at: int, /, **changes: Any) -> Callable[[list[Note]], list[Note]]:
+    """A feed in which the operator really signed something else `at` a height."""
 
     def alter(notes: list[Note]) -> list[Note]:
         return [
             Note(sign(restated(n.checkpoint, **changes), operator.checkpoints.signer), ())
-            if n.checkpoint.height == height
+            if n.checkpoint.height == at
             else n
             for n in notes
         ]
@@ -392,6 +392,11 @@ NONSENSE: list[Callable[[str, bytes], bytes]] = [
     _rpc_only(lambda answers: [{"jsonrpc": "2.0", "id": answer["id"]} for answer in answers]),
     _rpc_only(lambda answers: [{**answer, "result": "0xzz"} for answer in answers]),
     _rpc_only(lambda answers: [{**answer, "result": ["0x1"]} for answer in answers]),
+    _rpc_only(lambda answers: [{**answer, "result": "0x-1"} for answer in answers]),
+    _rpc_only(lambda answers: [{**answer, "result": "0x" + "f" * 17} for answer in answers]),
+    _rpc_only(lambda answers: [answers[0] | {"result": "0x 4f1a"}, *answers[1:]]),
+    _rpc_only(lambda answers: [*answers[:2], *(each | {"result": "0x " + each["result"][2:]} for each in answers[2:])]),
+    lambda path, body: body.replace(b'"0x', b'"\\ud8000x', 1),
     _rpc_only(lambda answers: [{**answer, "result": "0x" + "1" * 5000} for answer in answers]),
     _rpc_only(lambda answers: [{"id": answer["id"], "error": "no"} for answer in answers]),
     _rpc_only(lambda answers: [{"id": answer["id"], "error": {"code": "x", "message": 5}} for answer in answers]),
@@ -462,6 +467,28 @@ def test_checkpoints_that_nobody_anchored_signed_are_warned_of_and_not_kept(repl
             break
     assert replica.kept.heights() == [1, 2, 3, 4, 5]
     assert replica.status().warnings == ()
+
+
+def test_blocks_are_asked_for_one_by_one_when_together_they_are_over_the_limit(
+    replica: Replica, source: Source, operator: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = max(len(raw) for raw in replica.source.raw_blocks(1, 5))
+    monkeypatch.setattr("ledger.services.replica.source.MAX_ANSWER", 2 * largest - 1000)
+    assert replica.poll().state == "waiting"  # not even one block fits
+    monkeypatch.setattr("ledger.services.replica.source.MAX_ANSWER", 2 * largest + 1000)
+    assert (replica.poll().state, replica.status().height) == ("following", 5)
+
+
+@pytest.mark.parametrize("change", [{"height": 2**63}, {"height": 2**64 - 1}, {"time": 2**63}], ids=str)
+def test_numbers_that_no_file_could_hold_are_warned_of(
+    replica: Replica, source: Source, operator: Ledger, change: dict[str, int]
+) -> None:
+    source.lies.feed = resigned(operator, 5, **change)
+    status = replica.poll()
+    assert (status.state, len(status.warnings)) == ("following", 1)
+    stranger = FileSigner(PrivateKey.generate())
+    source.lies.feed = lambda notes: [Note(sign(restated(notes[-1].checkpoint, **change), stranger), ())]
+    assert replica.poll().state == "following"
 
 
 @pytest.mark.parametrize("body", [b"junk\n", b"\xff", b"originseal-checkpoint/v1\n", b"\n\n\n"])
