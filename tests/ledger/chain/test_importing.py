@@ -169,6 +169,16 @@ def test_block_with_a_moved_time_is_another_block_that_its_successor_does_not_fo
     assert refused(copy, [made[3]]).step == "parent-hash"
 
 
+@pytest.mark.parametrize("time", [1 << 63, 1 << 64, 1 << 600])
+def test_block_is_refused_when_its_time_is_beyond_what_readers_of_headers_take(
+    made: list[RawBlock], copy: EmbeddedEngine, time: int
+) -> None:
+    # Its one transaction reverts whatever the time is: execution cannot tell. Kept, it would stop a replica for good.
+    copy.node.import_blocks(made[1:3])
+    encoded = time.to_bytes((time.bit_length() + 7) // 8, "big")
+    assert refused(copy, [changed(made[3], f11=encoded)]).step == "time"
+
+
 def roots_repaired(block: RawBlock, transactions: tuple[bytes, ...]) -> RawBlock:
     """`block` with other transactions and the transactions root that belongs to them."""
     from ledger.proof.trie_build import ordered_root
