@@ -77,7 +77,7 @@ def audit_index(
 def fact_differences(stored: ReadModel) -> Iterator[Difference]:
     """What the read model says of itself, apart from format and cursor: a version that counts up, and nothing more."""
     with reading(stored.engine) as connection, lenient_text(connection):
-        rows = {name: value for name, value in connection.execute(select(facts.c.name, facts.c.value))}  # noqa: C416
+        rows = {name: value for name, value in connection.execute(select(facts.c.name, facts.c.value))}
     version = rows.get("version")
     if not (isinstance(version, str) and version.isascii() and version.isdecimal()):
         yield Difference("facts", "version", "", repr(version), "a whole number")
