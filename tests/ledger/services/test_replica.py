@@ -331,6 +331,19 @@ def test_source_is_refused_when_it_has_another_genesis(replica: Replica, source:
     assert found["evidence"]["sides"]["ours"] != found["evidence"]["sides"]["theirs"]
 
 
+def test_evidence_alone_is_a_refusal_when_a_crash_came_before_the_decision(replica: Replica, source: Source) -> None:
+    source.lies.rpc["eth_chainId"] = lambda params, honest: "0x1"
+    refusal = replica.poll().refusal
+    source.honest()
+    replica.kept.set_meta("refusal", None)
+    root = replica.folder.root
+    (root / FOLDER / "0.json").write_text("{")  # what is no evidence is passed over
+    replica.close()
+    again, _ = start(root)
+    with again:
+        assert (again.poll().state, again.status().refusal) == ("refused", refusal)
+
+
 def test_source_is_refused_when_it_has_another_chain_id(replica: Replica, source: Source) -> None:
     source.lies.rpc["eth_chainId"] = lambda params, honest: "0x1"
     refused(replica, source, "other-chain")
