@@ -7,8 +7,8 @@ Hashes only: signatures are taken for granted inside this benchmark (there is no
 done. What is counted are the SM3 hashes that an audit cannot do without: for each leaf of a payload its salt, its
 commitment, its leaf hash and (less one for each tree) a node; for each record its digest and its leaf and node in the
 submission's tree and in its lot's. Seals, key ids and the read model's checks are not counted.
-Signatures: the difference between two audits, so that opening the operator's encrypted keys is not in it. Each block has
-a signed checkpoint, which is counted too.
+Signatures: the difference between two audits, so that opening the operator's encrypted keys is not in it. Each block
+has a signed checkpoint, which is counted too.
 """
 
 from __future__ import annotations

@@ -87,7 +87,13 @@ def page(request: Request, context: ContextDep, replica: ReplicaDep, language: L
     assert context.pages is not None
     status = replica.status()
     rendered = context.pages.render(
-        "replica.html", *language, "/", status=status, anchors=replica.anchors, witnesses=replica.witnesses()
+        "replica.html",
+        *language,
+        "/",
+        status=status,
+        anchors=replica.anchors,
+        witnesses=replica.witnesses(),
+        executes=replica.executes,
     )
     return send(request, rendered, vary="Accept-Language, Accept-Encoding", cache_control="no-store")
 

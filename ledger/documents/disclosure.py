@@ -209,6 +209,11 @@ _PUBLIC: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+def entirely_public(kind: str) -> bool:
+    """Whether anybody may see every field of a record of this kind."""
+    return _PUBLIC.get(kind) is _ALL
+
+
 def public_leaves(kind: str, leaves: Sequence[Leaf]) -> set[int]:
     """Indices of the leaves of a record of this kind that anybody may see; none for a kind that is not listed."""
     patterns = _PUBLIC.get(kind, ())

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, inspect, select
 from ledger.errors import OriginSealError, StorageUnavailable
 from ledger.index.follower import Chain, Follower, Progress
 from ledger.index.model import ReadModel
-from ledger.index.tables import ALL, FORMAT, PROJECTED
+from ledger.index.tables import ALL, FORMAT, PROJECTED, facts
 from ledger.vault.engine import lenient_text, reading, structural_defects
 from ledger.vault.reader import VaultReader
 
@@ -52,6 +52,7 @@ def audit_index(
             yield Difference("facts", "format", "", repr(stored.format()), repr(FORMAT))
             return
         cursor = stored.cursor()
+        yield from fact_differences(stored)
     except OriginSealError as error:
         yield Difference("facts", "cursor", "", error.message, "a cursor")
         return
@@ -71,6 +72,17 @@ def audit_index(
             yield from compare(stored, fresh)
         finally:
             fresh.close()
+
+
+def fact_differences(stored: ReadModel) -> Iterator[Difference]:
+    """What the read model says of itself, apart from format and cursor: a version that counts up, and nothing more."""
+    with reading(stored.engine) as connection, lenient_text(connection):
+        rows = {name: value for name, value in connection.execute(select(facts.c.name, facts.c.value))}
+    version = rows.get("version")
+    if not (isinstance(version, str) and version.isascii() and version.isdecimal()):
+        yield Difference("facts", "version", "", repr(version), "a whole number")
+    for name in sorted(map(str, rows.keys() - {"format", "cursor", "version"})):
+        yield Difference("facts", name, "", "a row", "no row")
 
 
 def compare(stored: ReadModel, fresh: ReadModel) -> Iterator[Difference]:

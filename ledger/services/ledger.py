@@ -12,7 +12,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -177,11 +178,14 @@ class Ledger:
 
         Raises what intake raises, RevertedOnChain with the contract's own error, NonceUsed, Unavailable.
         """
-        return self._submit(wire, customs.Messages())
+        with self._refusing():
+            return self._take(wire, customs.Messages())
 
-    def _submit(self, wire: Mapping[str, Any], messages: customs.Messages) -> Receipt:
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Whatever refuses a submission inside the block is counted and logged, by reason only."""
         try:
-            return self._take(wire, messages)
+            yield
         except OriginSealError as error:
             self._measures.refused(error)
             log.warning("refused", extra={"facts": dict(zip(("reason", "error"), reason(error), strict=True))})
@@ -259,23 +263,25 @@ class Ledger:
 
     def submit_ceb(self, data: bytes, envelope: Mapping[str, Any]) -> tuple[customs.CebReport, Receipt]:
         """Seal every business node of a customs message under its issuer's signature (strict parsing)."""
-        message = parse_message(data, mode="strict")
-        records = [(node.kind, node.payload()) for node in message.nodes]
-        evidence = base64.b64encode(data).decode("ascii")
-        wire = customs.envelope_wire(records, [()] * len(records), envelope, evidence)
-        receipt = self._submit(wire, customs.Messages({data: message}))
+        with self._refusing():
+            message = parse_message(data, mode="strict")
+            records = [(node.kind, node.payload()) for node in message.nodes]
+            evidence = base64.b64encode(data).decode("ascii")
+            wire = customs.envelope_wire(records, [()] * len(records), envelope, evidence)
+            receipt = self._take(wire, customs.Messages({data: message}))
         return customs.report(message, now=time.time()).sealed_with(receipt.submission_id), receipt
 
     def submit_epcis(self, document: bytes, envelope: Mapping[str, Any]) -> Receipt:
         """Seal every event of an EPCIS document under the capturing member's signature."""
-        _, member = self._lookup(parse_sm3(envelope["keyId"], field="OriginSeal-Envelope#/keyId"))
-        # A document holds many records: its size is bounded by whoever read it, each record's where it is committed.
-        events = parse_document(
-            loads_strict(document, max_bytes=len(document), max_depth=MAX_DEPTH + 4, max_leaves=MAX_DOCUMENT_LEAVES)
-        )
-        records = [("epcis.event", event) for event in events]
-        lots = [demand(commit("epcis.event", member, (), event), event).lots for event in events]
-        return self.submit(customs.envelope_wire(records, lots, envelope, None))
+        with self._refusing():
+            _, member = self._lookup(parse_sm3(envelope["keyId"], field="OriginSeal-Envelope#/keyId"))
+            # A document holds many records: whoever read it bounds its size, each record's where it is committed.
+            events = parse_document(
+                loads_strict(document, max_bytes=len(document), max_depth=MAX_DEPTH + 4, max_leaves=MAX_DOCUMENT_LEAVES)
+            )
+            records = [("epcis.event", event) for event in events]
+            lots = [demand(commit("epcis.event", member, (), event), event).lots for event in events]
+            return self._take(customs.envelope_wire(records, lots, envelope, None), customs.Messages())
 
     # ----------------------------------------------------------------------------------------------------- reading
 

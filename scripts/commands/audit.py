@@ -12,7 +12,7 @@ from rich.progress import Progress
 from ledger.errors import Malformed
 from ledger.services import audit_archive
 from ledger.services.config import DataFolder, write_json
-from scripts.commands.audit_options import DEFAULT_SAMPLE, Incremental, Resume, SampleSize, Seed, Workers
+from scripts.commands.audit_options import DEFAULT_SAMPLE, Incremental, Resume, SampleSize, Seed, Seen, Workers
 from scripts.commands.key import PassphraseFile, open_signer
 from scripts.commands.output import EXIT_FINDING, console, emit, stderr
 from scripts.commands.report import Html, Pdf, SignWith, write_reports
@@ -34,6 +34,7 @@ def audit(
     incremental: Incremental = False,
     sample: SampleSize = None,
     seed: Seed = None,
+    seen: Seen = None,
     html: Html = None,
     pdf: Pdf = None,
     sign_with: SignWith = None,
@@ -83,6 +84,7 @@ def audit(
             signer=signer,
             sample=sample,
             seed=seed,
+            seen=seen,
         )
     facts = describe(DataFolder(data), result.to_json())
     if signer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,3 +24,7 @@ SampleSize = Annotated[
     str | None, typer.Option("--sample", help="check so many submissions only, drawn at random: 50 or 2% 随机抽样")
 ]
 Seed = Annotated[str | None, typer.Option("--seed", help="draw what an earlier sample with this seed drew 重复抽样")]
+Seen = Annotated[
+    Path | None,
+    typer.Option("--seen", help="checkpoints kept elsewhere, as GET /checkpoints gives them 与他处留存的检查点比对"),
+]

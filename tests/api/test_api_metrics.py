@@ -23,7 +23,7 @@ from promql import series, tokens
 from api.app import create_app
 from api.replica_app import ReplicaMetrics
 from api.settings import Settings
-from ledger.errors import EngineUnavailable, RevertedOnChain, SignatureRejected
+from ledger.errors import EngineUnavailable, OriginSealError, RevertedOnChain, SignatureRejected
 from ledger.services.config import write_json
 from ledger.services.replica.refusals import Refusal
 from ledger.services.replica.status import REFUSED, ReplicaStatus
@@ -127,6 +127,17 @@ def test_contract_error_is_a_label_when_the_contract_refused(operator: TestClien
     text = operator.get("/metrics").text
     labels = {"code": "reverted-on-chain", "error": caught.value.error}
     assert value(text, "originseal_refused_submissions_total", **labels) == 1
+
+
+def test_customs_message_is_counted_once_when_it_is_refused(operator: TestClient, small: SmallLedger) -> None:
+    for data in (b"no xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]><x/>"):
+        with pytest.raises(OriginSealError):
+            small.ledger.submit_ceb(data, {})
+    with pytest.raises(OriginSealError):
+        small.ledger.submit_epcis(b"{", {"keyId": f"sm3:{small.producer.signer.public.key_id.hex()}"})
+    counted = small.ledger.operations().refusals
+    assert sum(counted.values()) == 3
+    assert {code for code, _ in counted} <= {"malformed", "hostile-xml", "not-canonical"}
 
 
 def test_waiting_submission_shows_its_age_when_nothing_can_be_sealed(

@@ -67,6 +67,9 @@ def test_every_test_of_this_folder_is_in_the_table() -> None:
         "test_untouched_folder_is_sound",
         "test_true_bundle_passes_with_the_same_quorum_when_the_witness_signed_it",
         "test_replica_finds_nothing_when_clocks_differ_a_little",
+        "test_audit_is_sound_when_every_checkpoint_kept_elsewhere_is_in_the_chain",
+        "test_comparison_is_a_finding_when_the_file_cannot_be_relied_on",
+        "test_audit_says_so_when_the_file_of_checkpoints_is_not_there",
         "test_replica_judges_no_date_when_it_saw_the_block_for_the_first_time",
     }
     folder = Path(__file__).parent

@@ -33,6 +33,7 @@ from ledger.errors import BlockRefused, EngineUnavailable, RpcError
 
 MAX_HEADER = 1024  # bytes: a header of these rules has about 540
 MAX_BLOCK = 32 << 20  # bytes: 100 million gas buy at most 25 MB of call data
+MAX_TIME = (1 << 63) - 1  # Unix seconds: what readers of headers, checkpoints and SQLite take
 GAS_PER_TRANSACTION = 21_000  # the least that a transaction takes (yellow paper, appendix G)
 
 # Header fields that follow from the parent and the block's time alone, in the order of the header.
@@ -173,6 +174,9 @@ def _check_rules(number: int, parent: Header, header: Header) -> None:
         refuse(
             number, "time", "it is dated before its parent", expected=str(parent.timestamp), found=str(header.timestamp)
         )
+    if header.timestamp > MAX_TIME:
+        refuse(number, "time", "its time is beyond 2^63 - 1 seconds", expected=str(MAX_TIME),
+               found=_shown(header.timestamp))  # fmt: skip
     if header.gas_used > header.gas_limit:
         refuse(number, "gas-used", "it uses more gas than its limit")
 

@@ -9,9 +9,11 @@ time with milliseconds, 17 digits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from unicodedata import normalize
 
 from ledger.documents.ceb.emit import compose_message, new_guid
 from ledger.documents.ceb.model import BusinessNode
@@ -24,6 +26,11 @@ MAX_INFO = 1000  # characters of returnInfo
 ACCEPTED = "120"  # 海关入库
 REJECTED = "100"  # 海关退单
 STORED = "2"  # 电子口岸申报中
+
+UNKNOWN_TYPE = "Unknown"
+MAX_FORMAT_INFO = 5000  # characters of returnInfo in CEB900
+MAX_SHOWN = 1024 * 1024  # octets of a message of wrong format that are sent back
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # The answer to a list must carry the e-port's 18-character number, which a declaration may not have yet.
 _NO_PRE_ENTRY = "B" + "0" * 17
@@ -58,6 +65,33 @@ def receipt_message(answers: Iterable[Answer], *, time_ms: int, guid: str | None
         guid=guid or new_guid(),
         mode="lenient",
     )
+
+
+def format_error_message(
+    original: bytes,
+    info: str,
+    *,
+    status: str,
+    time_ms: int,
+    message_id: str = "",
+    message_type: str = UNKNOWN_TYPE,
+    guid: str | None = None,
+) -> bytes:
+    """CEB900: the answer to what could not be read as a message at all, with what came, as far as XML can hold it.
+
+    `status` is a negative number; `message_id` is the CopMsgId of the envelope it came in.
+    """
+    shown = original[:MAX_SHOWN].decode("utf-8", errors="replace")
+    fields = {
+        "guid": guid or new_guid(),
+        "returnStatus": status,
+        "returnInfo": info[:MAX_FORMAT_INFO] or status_words(status)["zh"],
+        "returnTime": beijing_time(time_ms),
+        "oriCopMsgId": message_id[:255] or "-",
+        "oriMessageType": message_type[:15],
+        "oriBizMessage": normalize("NFC", _NOT_XML.sub("\ufffd", shown)).strip() or "-",
+    }
+    return compose_message("CEB900", [(fields, ())], guid=guid)
 
 
 def status_words(status: str) -> dict[str, str]:
@@ -99,4 +133,6 @@ def _substitute(spec: FieldSpec, text: str) -> str:
         return _NO_PRE_ENTRY
     if spec.name == "invtNo":
         return ""
+    if spec.type != "string":
+        return "1"  # msgSeqNo: a message that is not split is part 1
     return text[: spec.maximum] if len(text) >= spec.minimum else "-".ljust(spec.minimum, "-")

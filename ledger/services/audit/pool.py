@@ -50,6 +50,7 @@ class Pool:
         self._bench = Bench(setup) if workers <= 1 else None
         self._answers: queue.SimpleQueue[tuple[_Worker, bytes | None]] = queue.SimpleQueue()
         self._workers: list[_Worker] = []
+        self._closed = False
         self.size = max(1, workers)
         try:
             for _ in range(workers if workers > 1 else 0):
@@ -101,6 +102,8 @@ class Pool:
             if not any(worker.jobs for worker in self._workers):
                 return
             worker, raw = self._answers.get()
+            if self._closed:
+                return
             if raw is not None:
                 job = worker.jobs.popleft()
                 yield job.number, Answer(job.task, pickle.loads(raw), tuple(job.lost))  # noqa: S301 - our own process
@@ -120,7 +123,8 @@ class Pool:
                 again.append(job)
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker; what is under way is left."""
+        self._closed = True
         for worker in self._workers:
             worker.end()
         if self._bench is not None:

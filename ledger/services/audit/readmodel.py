@@ -18,7 +18,7 @@ from ledger.chain.contracts import Deployment
 from ledger.chain.reader import ChainReader
 from ledger.errors import OriginSealError, StorageUnavailable
 from ledger.index.changes import Change
-from ledger.index.compare import same_tables
+from ledger.index.compare import fact_differences, same_tables
 from ledger.index.follower import name_of
 from ledger.index.model import Cursor, ReadModel
 from ledger.index.rows import GROWING
@@ -162,6 +162,8 @@ class IndexAudit:
             return False
         try:
             if self._stored.counts() != self._counts:
+                return False
+            if next(fact_differences(self._stored.model), None) is not None:
                 return False
             return same_tables(self._stored.snapshot, self._fresh, CHANGING)
         except StorageUnavailable:

@@ -48,7 +48,10 @@ th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bott
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;padding-right:0}
 footer{margin-top:2rem;color:var(--soft);font-size:.85rem}
 @media(min-width:40rem){.facts{display:grid;grid-template-columns:1fr 1fr;gap:0 2rem}.facts .wide{grid-column:1/-1}}
-@media screen and (min-width:40rem){.finding dl{display:grid;grid-template-columns:9rem 1fr}.finding dd{margin-bottom:.2rem}}
+@media screen and (min-width:40rem){
+ .finding dl{display:grid;grid-template-columns:9rem 1fr}
+ .finding dd{margin-bottom:.2rem}
+}
 @media(max-width:40rem){.checked{columns:1}}
 @media print{body{max-width:none;padding:0;font-size:10pt}
 h2,h3,dt{break-after:avoid}.finding,.group,.answer{break-inside:avoid}

@@ -265,6 +265,7 @@ COVERAGE: dict[str, Counted] = {
         "次", "旧版规则下的比对（未重做）", "matches under older policies, not repeated"
     ),
     "checkpoints": Counted("个", "签名检查点", "signed checkpoints"),
+    "checkpoints kept elsewhere": Counted("个", "他处留存的检查点", "checkpoints kept elsewhere"),
     "co-signatures": Counted("个", "会签", "co-signatures of witnesses"),
     "storage slots": Counted("个", "合约存储值", "values in contract storage"),
     "state nodes": Counted("个", "状态节点", "state nodes"),

@@ -25,6 +25,7 @@ from ledger.services.audit.pool import Answer, Pool, note_lost
 from ledger.services.audit.readmodel import StoredIndex
 from ledger.services.audit.sample import Sample, Wanted
 from ledger.services.audit.scratch import Scratch
+from ledger.services.audit.seen import check_seen
 from ledger.services.audit.session import Options, Progress, Session
 from ledger.services.audit.sources import EngineSource, Source
 from ledger.services.audit.spans import Part
@@ -50,6 +51,7 @@ def audit(
     signer: Signer | None = None,
     sample: str | None = None,
     seed: str | None = None,
+    seen: Path | None = None,
 ) -> AuditReport:
     """Audit the ledger in a data folder from genesis.
 
@@ -65,6 +67,8 @@ def audit(
     `sample` ("50" or "2%") checks all headers and checkpoints but only so many submissions, drawn at random; the same
     `seed` draws the same. The report says what that is worth.
 
+    `seen` names a feed of checkpoints that somebody kept elsewhere: the chain must still hold each of them.
+
     Raises NotFound when there is no ledger or no key to read it with, BadKey for a wrong passphrase, Malformed for an
     unreadable configuration; everything else that is wrong is a finding.
     """
@@ -77,13 +81,13 @@ def audit(
     run = Run(folder, config, progress or (lambda done, total, what: None), options)
     if config.role != REPLICA:
         run.unlock(passphrase or find_passphrase(folder.keys))
-    return run.all(workers)
+    return run.all(workers, seen)
 
 
 class Run(Session):
     """One audit under way."""
 
-    def all(self, workers: int | None) -> AuditReport:
+    def all(self, workers: int | None, seen: Path | None = None) -> AuditReport:
         """Every part, in order; each on its own."""
         with self._open, self.part("chain"):
             file = self._open_file()
@@ -95,12 +99,21 @@ class Run(Session):
                 source = EngineSource(ChainReader(self._engine, self.deployment))
             if source is not None:
                 self.head = source.head
+                if seen is not None:  # before anything is kept as sound
+                    self._compare(seen, source)
                 if self._options.sample is not None:
                     self._sample(source, self._options.sample, self._workers(workers))
                 elif (scratch := self._begin(source)) is not None:
                     self._audit(source, file, scratch, self._workers(workers))
                     self._end(scratch)
         return self._report()
+
+    def _compare(self, seen: Path, source: Source) -> None:
+        if self.anchors is None:
+            self.findings.add("audit.incomplete", "seen checkpoints", "without anchors no signature can be judged")
+            return
+        with self.part("seen checkpoints"):
+            check_seen(seen, source, self.anchors, self.findings)
 
     # ------------------------------------------------------------------------------------------------ the work file
 

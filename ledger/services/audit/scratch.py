@@ -174,15 +174,15 @@ class Sealed:
 
 
 class Judged(Sealed):
-    """Of those, the ones whose records were all read (`KNOWN`) or found right (`SOUND`)."""
+    """Of those in blocks from `first` on, the ones with this verdict."""
 
-    def __init__(self, db: sqlite3.Connection, verdict: int) -> None:
+    def __init__(self, db: sqlite3.Connection, verdict: int, first: int = 0) -> None:
         super().__init__(db)
-        self._verdict = verdict
+        self._verdict, self._first = verdict, first
 
     def __contains__(self, identity: object) -> bool:
         place = self.get(identity)
-        return place is not None and bool(place.verdict & self._verdict)
+        return place is not None and bool(place.verdict & self._verdict) and place.block >= self._first
 
 
 def _header(db: sqlite3.Connection, number: int) -> tuple[bytes, bytes, int] | None:

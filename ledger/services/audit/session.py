@@ -93,7 +93,7 @@ class Session:
     def _setup(self, scratch: Scratch, index_height: int) -> Setup:
         assert scratch.path is not None
         tag, master = self._keys if self._keys is not None else (None, None)
-        return Setup(self.folder.root, self.config, self.head, scratch.path, index_height, master, tag)
+        return Setup(self.folder.root, self.config, self.head, scratch.path, index_height, master, tag, self.first)
 
     def _vault(self, master: bytes) -> VaultReader:
         database = open_database(self.config.database_url or self.folder.ledger, read_only=True)

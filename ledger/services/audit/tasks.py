@@ -59,6 +59,7 @@ class Setup:
     index_height: int  # how far the read model is compared where it stands; -1: not at all
     master: bytes | None = field(default=None, repr=False)
     tag: bytes | None = field(default=None, repr=False)
+    first: int = 0  # the first block that this audit walks; what an earlier one saw before is not taken for granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +262,7 @@ class Bench:
     def submissions(self, findings: Findings, first: int | None, last: int | None) -> None:
         """Stored submissions by their sequence numbers."""
         db, head = self.walked.db, self.setup.head
-        known, intact = Judged(db, KNOWN), Judged(db, SEALED)
+        known, intact = Judged(db, KNOWN), Judged(db, SEALED, self.setup.first)
         stores.check_submissions(self.vault, Sealed(db), known, intact, head, findings, (first, last))
 
     def outbox(self, findings: Findings, first: int | None, last: int | None) -> None:

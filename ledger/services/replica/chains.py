@@ -21,7 +21,7 @@ from ledger.chain.reader import ChainReader
 from ledger.errors import BlockRefused, EngineUnavailable, Malformed, NotFound, OriginSealError
 from ledger.proof.header import parse_header
 from ledger.proof.trie_build import OrderedTrie
-from ledger.services.replica.kept import Kept
+from ledger.services.replica.kept import MAX_NUMBER, Kept
 from ledger.services.replica.refusals import Refused, problem
 from ledger.services.replica.source import MAX_BATCH, Source
 
@@ -66,7 +66,7 @@ class EmbeddedCopy:
         return int(self._engine.node.head().block_number)
 
     def header(self, number: int) -> bytes | None:
-        return self._engine.node.store.header(number) if number >= 0 else None
+        return self._engine.node.store.header(number) if 0 <= number <= MAX_NUMBER else None
 
     def catch_up(self, source: Source, target: int, guard: Guard, stop: threading.Event, progress: Progress) -> None:
         first = self.height() + 1

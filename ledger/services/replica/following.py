@@ -29,7 +29,7 @@ from ledger.services.replica.dating import Dating
 from ledger.services.replica.holdings import Holdings
 from ledger.services.replica.kept import Kept
 from ledger.services.replica.promises import Promises
-from ledger.services.replica.refusals import EQUIVOCATION, Refusal, Refused, Witnessed, keep
+from ledger.services.replica.refusals import EQUIVOCATION, Refusal, Refused, Witnessed, from_evidence, keep
 from ledger.services.replica.source import Source
 from ledger.services.replica.status import ReplicaStatus
 
@@ -63,13 +63,14 @@ class Follower:
         self._clock = clock
         self._random = random.SystemRandom()
         self._warnings: dict[str, str] = {}
-        refusal = kept.meta("refusal")
+        told = kept.meta("refusal")
+        refusal = from_evidence(root) if told is None else Refusal.from_json(told)
         self._status = ReplicaStatus(
             state=states.STARTING if refusal is None else states.REFUSED,
             source=source.url,
             chain_id=anchors.chain_id,
             genesis="0x" + anchors.genesis.hex(),
-            refusal=None if refusal is None else Refusal.from_json(refusal),
+            refusal=refusal,
         )
         self._refresh()
 

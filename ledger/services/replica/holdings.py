@@ -16,7 +16,7 @@ from typing import Any
 from ledger.chain.reader import ChainReader, Event
 from ledger.crypto.digest import keccak256_text, parse_sm3
 from ledger.crypto.keccak import keccak256
-from ledger.documents.disclosure import Disclosure
+from ledger.documents.disclosure import Disclosure, entirely_public
 from ledger.domain.action import Action, decode_submit_calldata, lot_entries
 from ledger.domain.ids import lot_id
 from ledger.errors import Malformed, NotFound, StorageUnavailable, Unavailable, Untrusted, VerificationFailed
@@ -178,5 +178,6 @@ def _record(item: Any, author: bytes, field: str) -> PublicRecord:
         raise VerificationFailed("digest or lots differ from the record's own", step="record", field=field)
     if disclosure.author != author:
         raise VerificationFailed("the record is another member's", step="author", field=field)
-    disclosure.verify()
+    if disclosure.verify().withheld and entirely_public(disclosure.kind):
+        raise VerificationFailed("public fields of the record are withheld", step="record", field=f"{field}/record")
     return PublicRecord(digest, lots, disclosure.to_json())

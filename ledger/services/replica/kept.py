@@ -42,6 +42,7 @@ CREATE TABLE record (
 CREATE TABLE lot (id BLOB PRIMARY KEY, gtin TEXT NOT NULL, lot TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE header (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, raw BLOB NOT NULL);
 """
+MAX_NUMBER = (1 << 63) - 1  # SQLite's integers; no honest height or time comes near
 MISSING, HELD, REFUSED = "missing", "held", "refused"  # submission.state
 
 
@@ -50,7 +51,7 @@ class Kept:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._lock = threading.RLock()
-        self.revision = 0  # grows with every write
+        self.revision = 0  # grows with every write that changes an answer
         self._counts: tuple[int, dict[str, int]] = (-1, {})
         self._read_only = read_only
         with _translated("open"):
@@ -88,7 +89,6 @@ class Kept:
             try:
                 yield self._db
                 self._db.execute("COMMIT")
-                self.revision += 1
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -120,6 +120,7 @@ class Kept:
             row = db.execute("SELECT text,key_id,signature FROM checkpoint WHERE height=?", (height,)).fetchone()
             if row is not None and row[0] != signed.checkpoint.text:
                 return _signed(*row)
+            before = db.total_changes
             if row is None:
                 db.execute(
                     "INSERT INTO checkpoint VALUES (?,?,?,?,0)",
@@ -129,10 +130,13 @@ class Kept:
                 "INSERT OR IGNORE INTO cosignature VALUES (?,?,?,?,?)",
                 [(height, one.key_id, one.time, one.method, one.signature) for one in cosignatures],
             )
+            self.revision += db.total_changes - before
         return signed
 
     def checkpoint(self, height: int) -> SignedCheckpoint | None:
         """The kept checkpoint of exactly this height."""
+        if height > MAX_NUMBER:
+            return None
         rows = self._all("SELECT text,key_id,signature FROM checkpoint WHERE height=?", height)
         return _signed(*rows[0]) if rows else None
 
@@ -167,12 +171,12 @@ class Kept:
     def heights(self, first: int = 0, last: int | None = None, limit: int = -1) -> list[int]:
         """Heights with a kept checkpoint, ascending."""
         sql = "SELECT height FROM checkpoint WHERE height>=? AND height<=? ORDER BY height LIMIT ?"
-        return [row[0] for row in self._all(sql, first, (1 << 63) - 1 if last is None else last, limit)]
+        return [row[0] for row in self._all(sql, first, MAX_NUMBER if last is None else last, limit)]
 
     def newest_checkpoint(self, *, at_most: int | None = None, agreed: bool = False) -> SignedCheckpoint | None:
         """The highest kept checkpoint, where asked not above a height, or only among those found in our own chain."""
         sql = "SELECT text,key_id,signature FROM checkpoint WHERE height<=? AND agreed>=? ORDER BY height DESC LIMIT 1"
-        rows = self._all(sql, (1 << 63) - 1 if at_most is None else at_most, int(agreed))
+        rows = self._all(sql, MAX_NUMBER if at_most is None else at_most, int(agreed))
         return _signed(*rows[0]) if rows else None
 
     def unchecked(self, head: int, limit: int = 1000) -> list[SignedCheckpoint]:
@@ -184,6 +188,7 @@ class Kept:
         """Remember that the checkpoints of these heights are of our own blocks."""
         with self._transaction() as db:
             db.executemany("UPDATE checkpoint SET agreed=1 WHERE height=?", [(height,) for height in heights])
+            self.revision += 1
 
     # ------------------------------------------------------------------------------------------------ records
 
@@ -195,6 +200,7 @@ class Kept:
                 "INSERT OR IGNORE INTO submission VALUES (?,?,?,'missing','',0)", [tuple(each) for each in found]
             )
             db.execute("INSERT OR REPLACE INTO meta VALUES ('scanned', ?)", (json.dumps(scanned),))
+            self.revision += len(found)
 
     def submissions(self, state: str, limit: int, *, before: int) -> list[tuple[bytes, int, int]]:
         """(id, block, position) of submissions in a state last asked for before a time, the longest ago first."""
@@ -204,7 +210,9 @@ class Kept:
     def asked(self, submission_id: bytes, state: str, reason: str, at: int) -> None:
         """Remember the outcome of asking for a submission's records at `at` (Unix seconds)."""
         with self._transaction() as db:
+            [(before,)] = db.execute("SELECT state FROM submission WHERE id=?", (submission_id,)).fetchall()
             db.execute("UPDATE submission SET state=?,reason=?,asked=? WHERE id=?", (state, reason, at, submission_id))
+            self.revision += before != state
 
     def put_records(
         self,
@@ -215,24 +223,25 @@ class Kept:
     ) -> None:
         """Keep a submission's verified records, and the names (id, GTIN, lot code) of lots that it registered.
 
-        What is kept as erased stays erased, whatever is given now.
+        Of what is kept already only erasures change anything, for good: a source that shows less than before, or what
+        it had erased, changes nothing.
         """
         with self._transaction() as db:
-            gone = {
-                row[0] for row in db.execute(
-                    "SELECT position FROM record WHERE submission=? AND erased=1", (submission_id,)
-                )
-            }  # fmt: skip
-            rows = []
+            known = dict(db.execute("SELECT position,erased FROM record WHERE submission=?", (submission_id,)))
+            fresh, erased = [], []
             for position, record in enumerate(records):
-                erased = record.erased or position in gone
-                body = None if erased or record.body is None else json.dumps(record.body, ensure_ascii=False)
-                rows.append((submission_id, position, record.digest, b"".join(record.lots), body, int(erased)))
+                body = None if record.body is None else json.dumps(record.body, ensure_ascii=False)
+                if position not in known:
+                    named = b"".join(record.lots)
+                    fresh.append((submission_id, position, record.digest, named, body, int(record.erased)))
+                elif record.erased and not known[position]:
+                    erased.append((submission_id, position))
             db.executemany("INSERT OR IGNORE INTO lot VALUES (?,?,?)", list(lots))
-            db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?,?)", rows)
+            db.executemany("INSERT INTO record VALUES (?,?,?,?,?,?)", fresh)
+            db.executemany("UPDATE record SET body=NULL,erased=1 WHERE submission=? AND position=?", erased)
             db.execute("UPDATE submission SET state='held',reason='',asked=? WHERE id=?", (at, submission_id))
-            erased_now = any(row[5] for row in rows if row[1] not in gone)
-        if erased_now:
+            self.revision += len(fresh) + len(erased)
+        if erased:
             with self._lock, _translated("write"):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the erased words may still lie in the log
 
@@ -259,13 +268,13 @@ class Kept:
         rows = self._all("SELECT gtin,lot FROM lot WHERE id=?", lot_id)
         return (rows[0][0], rows[0][1]) if rows else None
 
-    def blocks_without_checkpoint(self, head: int, limit: int) -> list[int]:
-        """Blocks up to `head` that hold submissions but of which no checkpoint is kept, newest first."""
+    def blocks_without_checkpoint(self, first: int, head: int, limit: int) -> list[int]:
+        """Blocks `first` to `head` that hold submissions but of which no checkpoint is kept, ascending."""
         sql = (
-            "SELECT DISTINCT block FROM submission WHERE block<=? AND block NOT IN (SELECT height FROM checkpoint) "
-            "ORDER BY block DESC LIMIT ?"
+            "SELECT DISTINCT block FROM submission WHERE block BETWEEN ? AND ? "
+            "AND block NOT IN (SELECT height FROM checkpoint) ORDER BY block LIMIT ?"
         )
-        return [row[0] for row in self._all(sql, head, limit)]
+        return [row[0] for row in self._all(sql, first, head, limit)]
 
     def counts(self) -> dict[str, int]:
         """Numbers for the status: checkpoints, co-signatures, submissions per state, records, erased ones."""
@@ -292,6 +301,8 @@ class Kept:
 
     def header(self, number: int) -> bytes | None:
         """A kept raw header."""
+        if not 0 <= number <= MAX_NUMBER:
+            return None
         rows = self._all("SELECT raw FROM header WHERE number=?", number)
         return rows[0][0] if rows else None
 

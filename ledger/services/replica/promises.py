@@ -20,12 +20,13 @@ from ledger.proof.equivocation import Equivocation, verify_equivocation
 from ledger.proof.header import parse_header
 from ledger.proof.note import Note
 from ledger.services.replica.chains import OwnChain
-from ledger.services.replica.kept import Kept
+from ledger.services.replica.kept import MAX_NUMBER, Kept
 from ledger.services.replica.refusals import Refused, Witnessed
 from ledger.services.replica.source import Source
 
 PAGE = 100  # notes at once
 MAX_PAGES = 200  # per poll: 20,000 checkpoints, and the next poll goes on
+COVERED = "covered"  # the setting: up to here every block with submissions has a kept checkpoint
 SIGNED_ON_REQUEST = 50  # checkpoints of single blocks asked for per poll
 
 
@@ -66,13 +67,17 @@ class Promises:
 
     def fetch_missing(self, source: Source) -> bool:
         """Ask for checkpoints of blocks whose submissions are held, for their bundles; True when there are more."""
-        missing = self._kept.blocks_without_checkpoint(self._chain.height(), SIGNED_ON_REQUEST)
+        head, first = self._chain.height(), int(self._kept.meta(COVERED, -1)) + 1
+        missing = self._kept.blocks_without_checkpoint(first, head, SIGNED_ON_REQUEST)
         for height in missing:
             try:
                 self.take(source.checkpoint(height))
             except (NotFound, Malformed):
                 return False
-        return len(missing) == SIGNED_ON_REQUEST
+        covered = missing[-1] if len(missing) == SIGNED_ON_REQUEST else head
+        if covered >= first:
+            self._kept.set_meta(COVERED, covered)
+        return covered < head
 
     def take(self, note: Note) -> None:
         """Verify one note and keep it. Raises Refused when it contradicts, Malformed when it is not the source's."""
@@ -84,6 +89,8 @@ class Promises:
         except VerificationFailed as error:
             raise Malformed(f"the source's checkpoint of height {signed.checkpoint.height}: {error.message}") from error
         height = signed.checkpoint.height
+        if max(height, signed.checkpoint.time) > MAX_NUMBER:
+            raise Malformed(f"the source signed a checkpoint of height {height}")
         if (signed.checkpoint.chain_id, signed.checkpoint.genesis) != (self._anchors.chain_id, self._anchors.genesis):
             raise Refused(
                 "other-chain", "the source signed a checkpoint of another chain under an anchored key", height,
@@ -95,7 +102,8 @@ class Promises:
                 cosignatures.verify(one, signed.checkpoint, self._anchors.witnesses)
             except VerificationFailed:
                 continue
-            known.append(one)
+            if one.time <= MAX_NUMBER:
+                known.append(one)
         kept = self._kept.add_checkpoint(signed, known)
         if kept.checkpoint != signed.checkpoint:
             raise Refused(

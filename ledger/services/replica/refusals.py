@@ -7,6 +7,7 @@ source's signed checkpoints, so that somebody else can judge without this replic
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,18 @@ def keep(root: Path, source: str, refused: Refused, context: dict[str, Any]) -> 
         },
     )
     return Refusal(refused.kind, refused.height, refused.detail, at, name)
+
+
+def from_evidence(root: Path) -> Refusal | None:
+    """The refusal of which there is evidence, if there is any: a crash may have come between evidence and decision."""
+    for path in sorted((root / FOLDER).glob("*.json")):
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if isinstance(told, dict) and told.get("format") == FORMAT and told.get("kind") in KINDS:
+            return Refusal(told["kind"], told["height"], told["detail"], told["time"], path.name)
+    return None
 
 
 def problem(error: OriginSealError) -> dict[str, Any]:

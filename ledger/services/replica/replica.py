@@ -113,10 +113,15 @@ class Replica:
             self.follower.warn("witness", self._vouching.vouch(self.source))
         return self.follower.status
 
+    @property
+    def executes(self) -> bool:
+        """Whether blocks are executed here, not by an own node."""
+        return isinstance(self.own, EmbeddedCopy)
+
     def witness(self, signer: Signer) -> None:
         """From now on co-sign, after each agreement, what was executed here. Raises NotAuthorised for a key that the
         anchors do not name, Conflict on an own node (which executes in our place)."""
-        if not isinstance(self.own, EmbeddedCopy):
+        if not self.executes:
             raise Conflict(
                 "only a replica that executes every block itself co-signs by execution",
                 hint="beside an own node use `originseal witness`",
@@ -149,6 +154,8 @@ class Replica:
         except BaseException as error:
             self.follower.stopped(error)
             raise
+        finally:
+            self.source.close()  # this thread's connection
 
     def _compare_anchors(self) -> None:
         """Anchors are never taken over later; that the source now publishes others is worth a warning."""

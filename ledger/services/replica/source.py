@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -32,6 +33,8 @@ MAX_BATCH = 50  # requests at once: half of what an operator's /rpc takes
 MAX_MESSAGE = 300  # characters of a remote error that are passed on
 TRIES = 4
 FIRST_PAUSE = 0.25  # seconds; doubles, with full jitter
+
+QUANTITY = re.compile("0x[0-9a-fA-F]{1,16}")
 
 Found = TypeVar("Found")
 
@@ -183,7 +186,10 @@ class Source:
     @staticmethod
     def _json(raw: bytes, field: str) -> Any:
         try:
-            return jsontext.loads(raw, MAX_DEPTH)
+            value = jsontext.loads(raw, MAX_DEPTH)
+            if b"\\u" in raw:  # a lone surrogate is no text: it could not be written to any file
+                json.dumps(value, ensure_ascii=False).encode()
+            return value
         except (ValueError, RecursionError) as error:
             raise Malformed("the source's answer is not JSON", field=field) from error
 
@@ -215,21 +221,21 @@ def _result(answer: dict[str, Any]) -> Any:
 def _quantity(value: Any) -> int:
     if isinstance(value, RpcError):
         raise Malformed(f"the source does not say: {value.message}", field="/rpc")
-    if not isinstance(value, str) or not 3 <= len(value) <= 18 or value[:2] != "0x":
+    if not isinstance(value, str) or not QUANTITY.fullmatch(value):
         raise Malformed("the source's answer is no quantity", field="/rpc")
-    try:
-        return int(value[2:], 16)
-    except ValueError as error:
-        raise Malformed("the source's answer is no quantity", field="/rpc") from error
+    return int(value, 16)
 
 
 def _data(value: Any, what: str, limit: int) -> bytes:
     if not isinstance(value, str) or value[:2] != "0x" or len(value) > limit:
         raise Malformed(f"the source's {what} is no data of at most {limit} characters", field="/rpc")
     try:
-        return bytes.fromhex(value[2:])
+        found = bytes.fromhex(value[2:])
     except ValueError as error:
         raise Malformed(f"the source's {what} is no hexadecimal data", field="/rpc") from error
+    if 2 * len(found) != len(value) - 2:  # bytes.fromhex passes over spaces
+        raise Malformed(f"the source's {what} is no hexadecimal data", field="/rpc")
+    return found
 
 
 def _header(raw: Any, height: int, head: int) -> bytes | None:

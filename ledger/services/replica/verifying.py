@@ -21,8 +21,8 @@ from ledger.services.replica.chains import OwnChain
 OURS, SPLIT, UNKNOWN, NOT_COMPARED = "ours", "split-view", "ahead-of-us", "not-compared"
 STATEMENTS = {
     OURS: (
-        "证明包所依据的每个区块都是本副本重新执行过的区块。",
-        "Every block that the bundle stands on is one that this replica executed itself.",
+        "证明包所依据的每个区块都是本副本自己核对过的区块。",
+        "Every block that the bundle stands on is one that this replica checked itself.",
     ),
     SPLIT: (
         "证明包有效，但依据的是另一条历史：运营方向不同的人出示了不同的账本（分叉视图）。请保留该文件作为证据。",

@@ -10,6 +10,8 @@ import pytest
 import rlp
 from chain_world import GENESIS, RELAYER, open_embedded, submission
 from eth_utils import keccak
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ledger.chain.contracts import Deployment
 from ledger.chain.embedded import EmbeddedEngine, GenesisParams, integrity
@@ -167,6 +169,16 @@ def test_block_with_a_moved_time_is_another_block_that_its_successor_does_not_fo
     assert refused(copy, [made[3]]).step == "parent-hash"
 
 
+@pytest.mark.parametrize("time", [1 << 63, 1 << 64, 1 << 600])
+def test_block_is_refused_when_its_time_is_beyond_what_readers_of_headers_take(
+    made: list[RawBlock], copy: EmbeddedEngine, time: int
+) -> None:
+    # Its one transaction reverts whatever the time is: execution cannot tell. Kept, it would stop a replica for good.
+    copy.node.import_blocks(made[1:3])
+    encoded = time.to_bytes((time.bit_length() + 7) // 8, "big")
+    assert refused(copy, [changed(made[3], f11=encoded)]).step == "time"
+
+
 def roots_repaired(block: RawBlock, transactions: tuple[bytes, ...]) -> RawBlock:
     """`block` with other transactions and the transactions root that belongs to them."""
     from ledger.proof.trie_build import ordered_root
@@ -296,6 +308,23 @@ def test_raw_block_is_refused_when_it_is_not_one_canonical_list(
     with pytest.raises(BlockRefused) as caught:
         split_block(2, build(made[2].header, transactions))
     assert caught.value.step == "encoding"
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_changed_raw_block_is_refused_or_still_says_exactly_what_was_given(made: list[RawBlock], data: Any) -> None:
+    raw = bytearray(raw_block(made[3].header, raw_block(*made[3].transactions), b"\xc0", b"\xc0"))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at] = data.draw(st.integers(0, 255))
+    del raw[data.draw(st.integers(len(raw) - 8, len(raw))) :]
+    try:
+        found = split_block(3, bytes(raw))
+    except BlockRefused:
+        return
+    encoded = [tx if tx[0] >= 0xC0 else rlp.encode(tx) for tx in found.transactions if tx]
+    if len(encoded) == len(found.transactions):
+        assert raw_block(found.header, raw_block(*encoded), b"\xc0", b"\xc0") == bytes(raw)
 
 
 # ------------------------------------------------------------------------------------------------ genesis

@@ -93,6 +93,7 @@ MUTATIONS = {
     "two operators": NOTE.text.replace("— witness", "— operator", 1),
     "operator after the witnesses": POINT.text + "\n" + "".join(reversed(NOTE.text.splitlines(True)[8:])),
     "no empty line": NOTE.text.replace("\n\n", "\n"),
+    "a word in the empty line": NOTE.text.replace("\n\n", "\nx\n"),
     "two empty lines": NOTE.text.replace("\n\n", "\n\n\n"),
     "two spaces": NOTE.text.replace(" headers ", "  headers "),
     "trailing space": NOTE.text.replace("\n— witness", " \n— witness", 1),

@@ -13,6 +13,9 @@ from replica_source import Source, forged, show, source_of
 
 from ledger.crypto.keyfile import FileSigner
 from ledger.crypto.sm2 import PrivateKey
+from ledger.documents.canonical import jcs
+from ledger.documents.disclosure import Disclosure, Shown
+from ledger.documents.statement import field_commitment
 from ledger.errors import Conflict, Malformed, NotFound, StorageUnavailable, Unavailable, VerificationFailed
 from ledger.proof import verifier
 from ledger.proof.anchors import parse_anchors
@@ -93,13 +96,13 @@ def restated(checkpoint: Checkpoint, **changes: Any) -> Checkpoint:
     return Checkpoint(**{name: getattr(checkpoint, name) for name in names} | changes)
 
 
-def resigned(operator: Ledger, height: int, **changes: Any) -> Callable[[list[Note]], list[Note]]:
-    """A feed in which the operator really signed something else at `height`."""
+def resigned(operator: Ledger, at: int, /, **changes: Any) -> Callable[[list[Note]], list[Note]]:
+    """A feed in which the operator really signed something else `at` a height."""
 
     def alter(notes: list[Note]) -> list[Note]:
         return [
             Note(sign(restated(n.checkpoint, **changes), operator.checkpoints.signer), ())
-            if n.checkpoint.height == height
+            if n.checkpoint.height == at
             else n
             for n in notes
         ]
@@ -328,6 +331,19 @@ def test_source_is_refused_when_it_has_another_genesis(replica: Replica, source:
     assert found["evidence"]["sides"]["ours"] != found["evidence"]["sides"]["theirs"]
 
 
+def test_evidence_alone_is_a_refusal_when_a_crash_came_before_the_decision(replica: Replica, source: Source) -> None:
+    source.lies.rpc["eth_chainId"] = lambda params, honest: "0x1"
+    refusal = replica.poll().refusal
+    source.honest()
+    replica.kept.set_meta("refusal", None)
+    root = replica.folder.root
+    (root / FOLDER / "0.json").write_text("{")  # what is no evidence is passed over
+    replica.close()
+    again, _ = start(root)
+    with again:
+        assert (again.poll().state, again.status().refusal) == ("refused", refusal)
+
+
 def test_source_is_refused_when_it_has_another_chain_id(replica: Replica, source: Source) -> None:
     source.lies.rpc["eth_chainId"] = lambda params, honest: "0x1"
     refused(replica, source, "other-chain")
@@ -389,6 +405,11 @@ NONSENSE: list[Callable[[str, bytes], bytes]] = [
     _rpc_only(lambda answers: [{"jsonrpc": "2.0", "id": answer["id"]} for answer in answers]),
     _rpc_only(lambda answers: [{**answer, "result": "0xzz"} for answer in answers]),
     _rpc_only(lambda answers: [{**answer, "result": ["0x1"]} for answer in answers]),
+    _rpc_only(lambda answers: [{**answer, "result": "0x-1"} for answer in answers]),
+    _rpc_only(lambda answers: [{**answer, "result": "0x" + "f" * 17} for answer in answers]),
+    _rpc_only(lambda answers: [answers[0] | {"result": "0x 4f1a"}, *answers[1:]]),
+    _rpc_only(lambda answers: [*answers[:2], *(each | {"result": "0x " + each["result"][2:]} for each in answers[2:])]),
+    lambda path, body: body.replace(b'"0x', b'"\\ud8000x', 1),
     _rpc_only(lambda answers: [{**answer, "result": "0x" + "1" * 5000} for answer in answers]),
     _rpc_only(lambda answers: [{"id": answer["id"], "error": "no"} for answer in answers]),
     _rpc_only(lambda answers: [{"id": answer["id"], "error": {"code": "x", "message": 5}} for answer in answers]),
@@ -461,6 +482,28 @@ def test_checkpoints_that_nobody_anchored_signed_are_warned_of_and_not_kept(repl
     assert replica.status().warnings == ()
 
 
+def test_blocks_are_asked_for_one_by_one_when_together_they_are_over_the_limit(
+    replica: Replica, source: Source, operator: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = max(len(raw) for raw in replica.source.raw_blocks(1, 5))
+    monkeypatch.setattr("ledger.services.replica.source.MAX_ANSWER", 2 * largest - 1000)
+    assert replica.poll().state == "waiting"  # not even one block fits
+    monkeypatch.setattr("ledger.services.replica.source.MAX_ANSWER", 2 * largest + 1000)
+    assert (replica.poll().state, replica.status().height) == ("following", 5)
+
+
+@pytest.mark.parametrize("change", [{"height": 2**63}, {"height": 2**64 - 1}, {"time": 2**63}], ids=str)
+def test_numbers_that_no_file_could_hold_are_warned_of(
+    replica: Replica, source: Source, operator: Ledger, change: dict[str, int]
+) -> None:
+    source.lies.feed = resigned(operator, 5, **change)
+    status = replica.poll()
+    assert (status.state, len(status.warnings)) == ("following", 1)
+    stranger = FileSigner(PrivateKey.generate())
+    source.lies.feed = lambda notes: [Note(sign(restated(notes[-1].checkpoint, **change), stranger), ())]
+    assert replica.poll().state == "following"
+
+
 @pytest.mark.parametrize("body", [b"junk\n", b"\xff", b"originseal-checkpoint/v1\n", b"\n\n\n"])
 def test_feed_that_is_no_feed_is_waited_out(replica: Replica, source: Source, body: bytes) -> None:
     source.lies.body = lambda path, honest: body if path.startswith("/checkpoints") else honest
@@ -483,6 +526,16 @@ def _first_field(value: Any, change: Callable[[dict[str, Any]], None]) -> Any:
     return value
 
 
+def _withhold(record: dict[str, Any]) -> None:
+    """One public field only as its commitment: the digest still follows."""
+    full = Disclosure.from_json(record)
+    first = full.fields[0]
+    assert isinstance(first, Shown)
+    commitment = field_commitment(jcs(list(first.path)), first.salt, jcs(first.value))
+    record["fields"][0] = {"commitment": f"sm3:{commitment.hex()}"}
+    assert Disclosure.from_json(record).verify().withheld == 1
+
+
 def _each(change: Callable[[dict[str, Any]], Any]) -> Callable[[Any], Any]:
     def alter(value: Any) -> Any:
         for record in value["records"]:
@@ -502,6 +555,7 @@ TAMPERED: list[Callable[[Any], Any]] = [
     lambda value: {**value, "extra": 1},
     lambda value: _first_field(value, lambda r: r["fields"][0].__setitem__("value", "lie")),
     lambda value: _first_field(value, lambda r: r["fields"].pop()),
+    lambda value: _first_field(value, _withhold),
     lambda value: _first_field(value, lambda r: r.__setitem__("author", "sm3:" + "7" * 64)),
     lambda value: _first_field(value, lambda r: r.__setitem__("kind", "lot.notice")),
     lambda value: _first_field(value, lambda r: r.__setitem__("digest", "sm3:" + "7" * 64)),
@@ -540,6 +594,31 @@ def test_records_held_stay_when_the_source_lies_later(replica: Replica, source: 
     assert status.counts["submissionsHeld"] == 4
     assert any("do not hold" in warning for warning in status.warnings)
     assert replica.bundle(LOT.gtin, LOT.lot) == before
+
+
+def test_fields_held_stay_when_the_source_shows_less_later(
+    replica: Replica, source: Source, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica.poll()
+    before = replica.bundle(LOT.gtin, LOT.lot)
+    monkeypatch.setattr(holding, "entirely_public", lambda kind: False)  # as for kinds of which only parts are public
+    source.lies.records = lambda value: _first_field(value, _withhold)
+    assert replica.poll().warnings == ()
+    assert replica.bundle(LOT.gtin, LOT.lot) == before
+
+
+def test_checkpoint_is_asked_for_when_the_feed_leaves_a_submissions_block_out(replica: Replica, source: Source) -> None:
+    source.lies.feed = lambda notes: [n for n in notes if len(notes) == 1 or n.checkpoint.height != 3]
+    assert replica.poll().state == "following"
+    assert replica.kept.heights() == [1, 2, 3, 4, 5]
+    assert replica.bundle(LOT.gtin, LOT.lot)
+
+
+def test_answers_may_be_kept_while_nothing_changes(replica: Replica, source: Source, impatient: None) -> None:
+    replica.poll()
+    version = replica.version()
+    replica.poll()
+    assert replica.version() == version
 
 
 def test_records_not_given_are_asked_for_again(replica: Replica, source: Source, impatient: None) -> None:

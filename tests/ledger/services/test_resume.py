@@ -28,7 +28,7 @@ from ledger.proof.note import Note
 from ledger.services.audit import audit
 from ledger.services.backup import resume as resuming
 from ledger.services.backup.create import create_backup
-from ledger.services.backup.marks import RESTORED_MARK, restored_mark, sealing_suspended
+from ledger.services.backup.marks import RESTORED_MARK, require_sealing, restored_mark, sealing_suspended
 from ledger.services.backup.restore import restore
 from ledger.services.backup.resume import resume_sealing
 from ledger.services.ledger import Ledger
@@ -46,20 +46,31 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 resuming_source = resuming.Source
 
 
+@pytest.fixture(scope="module")
+def operator(small_master: SmallLedger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLedger]:
+    """The operator that went on after its backup; shared, so nobody changes it."""
+    base = tmp_path_factory.mktemp("operator")
+    data = Path(shutil.copytree(small_master.data, base / "data"))
+    with Ledger.open(data, passphrase=PASSPHRASE) as ledger:
+        made = SmallLedger(data, ledger, dict(small_master.keys))
+        made.register_lot()
+        create_backup(data, base / "b.tar", program="test", passphrase=PASSPHRASE)
+        for _ in range(LATER):
+            ledger.submit(made.event_wire())
+        restore(base / "b.tar", base / "restored")
+        yield made
+
+
 @pytest.fixture
-def old(small: SmallLedger, tmp_path: Path) -> Path:
+def old(operator: SmallLedger, tmp_path: Path) -> Path:
     """A restored folder of the moment before the operator sealed LATER more blocks."""
-    small.register_lot()
-    create_backup(small.data, tmp_path / "b.tar", program="test", passphrase=PASSPHRASE)
-    for _ in range(LATER):
-        small.ledger.submit(small.event_wire())
-    return restore(tmp_path / "b.tar", tmp_path / "restored").data
+    return Path(shutil.copytree(operator.data.parent / "restored", tmp_path / "restored"))
 
 
 @pytest.fixture
-def source(small: SmallLedger) -> Iterator[Source]:
+def source(operator: SmallLedger) -> Iterator[Source]:
     """What the outside holds: all that the operator sealed."""
-    with source_of(small.ledger) as made:
+    with source_of(operator.ledger) as made:
         yield made
 
 
@@ -67,8 +78,8 @@ def stays_suspended(old: Path, source: str, kind: type[OriginSealError]) -> Orig
     with pytest.raises(kind) as caught:
         resume_sealing(old, source)
     assert sealing_suspended(old)
-    with Ledger.open(old, passphrase=PASSPHRASE) as ledger, pytest.raises(SealingSuspended):
-        ledger.submit({})
+    with pytest.raises(SealingSuspended):  # what the ledger asks before it takes anything
+        require_sealing(old)
     return caught.value
 
 
@@ -80,18 +91,18 @@ def sealed_by(old: Path, small: SmallLedger) -> int:
         return receipt.sealed.block
 
 
-def test_missing_blocks_are_fetched_when_the_source_is_ahead(small: SmallLedger, old: Path, source: Source) -> None:
-    head = small.ledger.gateway.height()
+def test_missing_blocks_are_fetched_when_the_source_is_ahead(operator: SmallLedger, old: Path, source: Source) -> None:
+    head = operator.ledger.gateway.height()
     resumed = resume_sealing(old, source.url)
     assert (resumed.head, resumed.fetched) == (head, LATER)
     assert resumed.outside is not None and resumed.outside.height == head
     assert not sealing_suspended(old)
     mark = restored_mark(old)
     assert mark is not None and mark.confirmed_by == source.url and mark.head == head - LATER
-    assert sealed_by(old, small) == head + 1
+    assert sealed_by(old, operator) == head + 1
     with Ledger.open(old, passphrase=PASSPHRASE) as ledger:
         for height in range(head + 1):
-            assert ledger.gateway.block(height).hash == small.ledger.gateway.block(height).hash
+            assert ledger.gateway.block(height).hash == operator.ledger.gateway.block(height).hash
     kinds = {finding.id for finding in audit(old, passphrase=PASSPHRASE).findings}
     assert kinds == {"payload.submission-missing"}  # replicas have no payloads: said, not hidden
 
@@ -126,21 +137,21 @@ def test_queued_submission_is_sealed_once_when_sealing_goes_on(small: SmallLedge
 
 
 def test_sealing_stays_suspended_when_the_outside_holds_another_history(
-    small: SmallLedger, old: Path, source: Source
+    operator: SmallLedger, old: Path, source: Source
 ) -> None:
     shutil.move(old / RESTORED_MARK, old / "mark")
-    sealed_by(old, small)  # what must not happen: another block under a height that the outside knows
+    sealed_by(old, operator)  # what must not happen: another block under a height that the outside knows
     shutil.move(old / "mark", old / RESTORED_MARK)
     error = stays_suspended(old, source.url, Untrusted)
     assert "parent" in error.message or "two histories" in error.message
 
 
 def test_sealing_stays_suspended_when_this_history_is_longer_and_other(
-    small: SmallLedger, old: Path, source: Source
+    operator: SmallLedger, old: Path, source: Source
 ) -> None:
     shutil.move(old / RESTORED_MARK, old / "mark")
     for _ in range(LATER + 1):
-        sealed_by(old, small)
+        sealed_by(old, operator)
     shutil.move(old / "mark", old / RESTORED_MARK)
     assert "two histories" in stays_suspended(old, source.url, VerificationFailed).message
 
@@ -197,25 +208,27 @@ def test_sealing_stays_suspended_when_the_source_cannot_be_asked(old: Path, url:
     stays_suspended(old, url, (Unavailable, Malformed))  # type: ignore[arg-type]
 
 
-def test_operators_own_word_is_kept_when_nobody_is_outside(small: SmallLedger, old: Path) -> None:
+def test_operators_own_word_is_kept_when_nobody_is_outside(operator: SmallLedger, old: Path) -> None:
     resumed = resume_sealing(old, "none")
     assert resumed.outside is None and not sealing_suspended(old)
     mark = restored_mark(old)
     assert mark is not None and mark.confirmed_by == "none" and mark.resumed_at is not None
-    assert sealed_by(old, small) == resumed.head + 1
+    assert sealed_by(old, operator) == resumed.head + 1
     with pytest.raises(Conflict, match="not suspended"):
         resume_sealing(old, "none")
 
 
-def test_own_word_is_not_enough_when_the_store_has_promised_more(small: SmallLedger, old: Path, source: Source) -> None:
+def test_own_word_is_not_enough_when_the_store_has_promised_more(
+    operator: SmallLedger, old: Path, source: Source
+) -> None:
     """The newer payload store under the older chain: its checkpoints convict whoever seals other blocks."""
     for name in ("ledger.sqlite", "ledger.sqlite-wal"):
-        if (small.data / name).exists():
-            shutil.copy(small.data / name, old / name)
+        if (operator.data / name).exists():
+            shutil.copy(operator.data / name, old / name)
     error = stays_suspended(old, "none", Conflict)
     assert "has promised" in error.message
     assert resume_sealing(old, source.url).fetched == LATER  # with the missing blocks it is whole again
-    assert sealed_by(old, small) == small.ledger.gateway.height() + 1
+    assert sealed_by(old, operator) == operator.ledger.gateway.height() + 1
     assert audit(old, passphrase=PASSPHRASE).sound
 
 
@@ -225,9 +238,9 @@ def test_sealing_stays_suspended_when_the_mark_cannot_be_read(old: Path, content
     stays_suspended(old, "none", Conflict)
 
 
-def test_nothing_is_resumed_when_there_is_no_restored_ledger(small: SmallLedger, tmp_path: Path) -> None:
+def test_nothing_is_resumed_when_there_is_no_restored_ledger(operator: SmallLedger, tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="not suspended"):
-        resume_sealing(small.data, "none")
+        resume_sealing(operator.data, "none")
     with pytest.raises(NotFound):
         resume_sealing(tmp_path / "nothing", "none")
 

@@ -289,6 +289,18 @@ def test_a_rolled_back_folder_takes_up_what_the_operator_shows_of_it(tmp_path):
     assert feed(tmp_path)[1] == first
 
 
+def test_a_height_that_our_key_signed_elsewhere_is_not_signed_a_second_time(tmp_path):
+    """Two machines of one agency with the same key: the operator shows what the other one signed."""
+    operator = Operator(head=10)
+    with opened(tmp_path / "one", operator) as witness:
+        witness.look()
+        operator.head = 12
+        theirs = look(tmp_path / "two", operator).cosigned
+        assert witness.look().cosigned == theirs
+    assert [height for height, _ in operator.taken] == [10, 12, 12]
+    assert operator.taken[1] == operator.taken[2]
+
+
 def test_a_forged_or_replayed_cosignature_of_ours_is_not_taken_up(tmp_path):
     operator = Operator(head=10)
     look(tmp_path, operator)
