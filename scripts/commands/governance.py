@@ -37,7 +37,7 @@ def list_(
         emit(items)
         return
     for item in items:
-        words = {language: "".join(part["text"] for part in item["words"][language]) for language in ("zh", "en")}
+        words = item["words"]
         console.print(f"#{item['block']}  {words['zh']}\n    {words['en']}", markup=False, soft_wrap=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.crypto.digest import sm3_text
+from ledger.domain.members import member_id
 from tests.e2e.serving import originseal, serving
 from tests.small_ledger import AUTHORITY, LOT, PASSPHRASE, PRODUCER, found_small
 
