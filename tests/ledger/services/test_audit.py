@@ -22,8 +22,8 @@ from ledger.services.ledger import Ledger
 from ledger.vault.codec import encode_payload
 from ledger.vault.sealing import encode_label
 
-# A line of the log, of which only the form is checked; a number of which only the order decides anything (docs/audit.md,
-# and test_register_is_found_when_two_rows_changed_places).
+# A line of the log, of which only the form is checked; a number of which only the order decides anything
+# (docs/audit.md, test_register_is_found_when_two_rows_changed_places).
 FORM_OR_ORDER = ("correlation", "sequence")
 FILES = ("chain.sqlite", "ledger.sqlite", "index.sqlite")
 
