@@ -18,6 +18,7 @@ SUITE = (
     "test_membership",
     "test_standing",
     "test_governance",
+    "test_offices",
     "test_lots_on_chain",
     "test_trades_on_chain",
 )
