@@ -124,12 +124,20 @@ def build(folder: Path) -> World:
         ),
     )
     world.seal(
+        office=world.call(everybody, [act.accept_office(EVERYBODY)], nonce=20),
+        raised=world.call(boss, [act.set_threshold(2)], nonce=20),
+        decided=world.call(everybody, [act.set_threshold(2)], nonce=21),
+        lowered=world.call(boss, [act.set_threshold(1)], nonce=21),
+        alone=world.call(everybody, [act.set_threshold(1)], nonce=22),
+    )
+    world.seal(
         govern=world.call(
             boss,
             [
                 act.set_roles(EVERYBODY, int(Role.PRODUCER | Role.MATCHER)),
                 act.add_key(EVERYBODY, other.x, other.y, False),
                 act.revoke_key(point.key_id),
+                act.suspend_now(EVERYBODY),
                 act.set_standing(EVERYBODY, Standing.SUSPENDED),
             ],
             nonce=2,

@@ -177,26 +177,7 @@ contract Submissions is ISubmissions {
             (bytes32 lotId, uint8 state) = op.idAndCode();
             _lots.setState(author, id, lotId, state);
         } else {
-            _routeMembers(author, id, op);
-        }
-    }
-
-    function _routeMembers(Author memory author, bytes32 id, Operation calldata op) private {
-        uint8 kind = op.kind;
-        if (kind == OperationKind.ADMIT_MEMBER) {
-            _members.admit(author, id, op.admitMember());
-        } else if (kind == OperationKind.SET_STANDING) {
-            (bytes32 memberId, uint8 standing) = op.idAndCode();
-            _members.setStanding(author, id, memberId, standing);
-        } else if (kind == OperationKind.SET_ROLES) {
-            (bytes32 memberId, uint32 roles) = op.setRoles();
-            _members.setRoles(author, id, memberId, roles);
-        } else if (kind == OperationKind.ADD_KEY) {
-            _members.addKey(author, id, op.addKey());
-        } else if (kind == OperationKind.REVOKE_KEY) {
-            _members.revokeKey(author, id, op.revokeKey());
-        } else {
-            revert SubmissionsUnknownOperation(kind);
+            _members.govern(author, id, op); // which refuses a kind that nobody knows
         }
     }
 

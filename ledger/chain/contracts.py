@@ -28,7 +28,7 @@ from ledger.errors import (
 )
 
 ORDER = ("SM3Hasher", "SM2Verifier", "Members", "Lots", "Trades", "Submissions")
-DEPLOY_GAS = 7_000_000  # the largest (Submissions, 10 kB) needs under 3 million
+DEPLOY_GAS = 7_000_000  # the largest (Members and Submissions, 10 kB each) need under 4 million
 DEPLOY_TIMEOUT = 120.0  # seconds for each receipt on a remote chain
 
 
@@ -111,12 +111,18 @@ def genesis_hash(engine: Engine) -> bytes:
 
 
 def deploy(
-    engine: Engine, relayer: Relayer, authorities: Sequence[GenesisAuthority], *, gas_price: int = 0
+    engine: Engine,
+    relayer: Relayer,
+    authorities: Sequence[GenesisAuthority],
+    *,
+    threshold: int = 1,
+    gas_price: int = 0,
 ) -> Deployment:
-    """Deploy all contracts from `relayer` and check them.
+    """Deploy all contracts from `relayer` and check them; `threshold` authorities are to decide together.
 
     A crash half-way leaves unused contracts behind and nothing else; deploy again. Raises RevertedOnChain when a
-    constructor refuses (bad authority key, no authority), Unavailable when the chain cannot take it.
+    constructor refuses (bad authority key, no authority, a threshold above their number), Unavailable when the chain
+    cannot take it.
     """
     nonce = transaction_count(engine, relayer.address)
     addresses = {name: relayer.creates(nonce + i) for i, name in enumerate(ORDER)}
@@ -125,6 +131,7 @@ def deploy(
             addresses["Submissions"],
             addresses["SM3Hasher"],
             [(a.member_id, a.zone, a.x, a.y) for a in authorities],
+            threshold,
         ],
         "Lots": [addresses["Submissions"]],
         "Trades": [addresses["Submissions"]],

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledger.domain.operations import (
+        AcceptOffice,
         AddKey,
         AdmitMember,
         LotQuantity,
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
         SetLotState,
         SetRoles,
         SetStanding,
+        SetThreshold,
+        SuspendNow,
         TransferLot,
         TypedOperation,
+        accept_office,
         add_key,
         admit_member,
         decode_operation,
         encode_operation,
+        proposal_id,
         record_match,
         register_lot,
         revoke_key,
@@ -47,6 +52,8 @@ if TYPE_CHECKING:
         set_lot_state,
         set_roles,
         set_standing,
+        set_threshold,
+        suspend_now,
         transfer_lot,
     )
 else:
@@ -63,6 +70,7 @@ else:
 __all__ = [
     "ACTION_TYPE",
     "SUBMIT_SELECTOR",
+    "AcceptOffice",
     "Action",
     "AddKey",
     "AdmitMember",
@@ -77,9 +85,12 @@ __all__ = [
     "SetLotState",
     "SetRoles",
     "SetStanding",
+    "SetThreshold",
     "SubmitCall",
+    "SuspendNow",
     "TransferLot",
     "TypedOperation",
+    "accept_office",
     "add_key",
     "admit_member",
     "decode_operation",
@@ -90,6 +101,7 @@ __all__ = [
     "fold",
     "lot_entries",
     "message",
+    "proposal_id",
     "record_match",
     "register_lot",
     "revoke_key",
@@ -97,7 +109,9 @@ __all__ = [
     "set_lot_state",
     "set_roles",
     "set_standing",
+    "set_threshold",
     "submission_id",
+    "suspend_now",
     "transfer_lot",
 ]
 

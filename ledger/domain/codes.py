@@ -22,6 +22,9 @@ class OperationKind(IntEnum):
     SET_ROLES = 34
     ADD_KEY = 35
     REVOKE_KEY = 36
+    SET_THRESHOLD = 37
+    SUSPEND_NOW = 38
+    ACCEPT_OFFICE = 39
 
 
 class BaseUnit(IntEnum):

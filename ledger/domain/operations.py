@@ -7,6 +7,7 @@ Lot quantities are whole base units (grams, pieces, millilitres).
 
 from __future__ import annotations
 
+from ledger.crypto.keccak import keccak256
 from ledger.domain.abi import decode_fields, encode_fields
 from ledger.domain.codes import BaseUnit, DocumentKind, LotState, OperationKind, Standing, Verdict
 from ledger.domain.operation import Operation
@@ -135,6 +136,27 @@ class RevokeKey:
     key_id: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SetThreshold:
+    KIND: ClassVar[OperationKind] = OperationKind.SET_THRESHOLD
+    FIELDS: ClassVar = (("threshold", "uint32"),)
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendNow:
+    KIND: ClassVar[OperationKind] = OperationKind.SUSPEND_NOW
+    FIELDS: ClassVar = (("member_id", "bytes32"),)
+    member_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptOffice:
+    KIND: ClassVar[OperationKind] = OperationKind.ACCEPT_OFFICE
+    FIELDS: ClassVar = (("member_id", "bytes32"),)
+    member_id: bytes
+
+
 TypedOperation: TypeAlias = (
     RegisterLot
     | TransferLot
@@ -146,6 +168,9 @@ TypedOperation: TypeAlias = (
     | SetRoles
     | AddKey
     | RevokeKey
+    | SetThreshold
+    | SuspendNow
+    | AcceptOffice
 )
 _CLASSES: tuple[type[TypedOperation], ...] = (
     RegisterLot,
@@ -158,6 +183,9 @@ _CLASSES: tuple[type[TypedOperation], ...] = (
     SetRoles,
     AddKey,
     RevokeKey,
+    SetThreshold,
+    SuspendNow,
+    AcceptOffice,
 )
 OPERATION_CLASSES: dict[int, type[TypedOperation]] = {int(cls.KIND): cls for cls in _CLASSES}
 
@@ -252,3 +280,25 @@ def add_key(member_id: bytes, x: int, y: int, custodial: bool) -> Operation:
 def revoke_key(key_id: bytes) -> Operation:
     """End a key; what it signed before stays valid."""
     return encode_operation(RevokeKey(key_id))
+
+
+def set_threshold(threshold: int) -> Operation:
+    """Let `threshold` authorities decide together from now on."""
+    return encode_operation(SetThreshold(threshold))
+
+
+def suspend_now(member_id: bytes) -> Operation:
+    """Suspend a member at once, until authorities confirm it or the emergency lapses."""
+    return encode_operation(SuspendNow(member_id))
+
+
+def accept_office(member_id: bytes) -> Operation:
+    """Take up the role AUTHORITY; only the member itself may."""
+    return encode_operation(AcceptOffice(member_id))
+
+
+def proposal_id(operation: Operation) -> bytes:
+    """The id under which Members collects approvals: keccak256(abi.encode(uint8 kind, bytes data))."""
+    head = (operation.kind, 64, len(operation.data))
+    padding = bytes(-len(operation.data) % 32)
+    return keccak256(b"".join(word.to_bytes(32, "big") for word in head) + operation.data + padding)

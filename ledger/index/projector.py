@@ -86,6 +86,7 @@ class _Projection:
         rows, checked = happening.rows, happening.checked
         self.rows = None if rows is None else tuple(_judge(row, author, checked) for row in rows)
         self.proven = False  # do the records lead to the accepted root?
+        self.emergency_of: bytes | None = None
         self.admitted = {event.args["memberId"] for event in self.events if event.name == "MemberAdmitted"}
 
     def run(self) -> list[Change]:
@@ -174,6 +175,7 @@ class _Projection:
             roles=args["roles"],
             zone=args["zone"],
             standing=1,
+            suspended_until=0,
             custodial=args["custodial"],
             since=self.time,
             key_id="",
@@ -201,7 +203,17 @@ class _Projection:
         self.set("keys", sm3_text(args["keyId"]), revoked_at=self.time)
 
     def standing_changed(self, event: Event, args: dict[str, Any]) -> None:
-        self.set("members", sm3_text(args["memberId"]), standing=args["standing"])
+        """Whatever authorities decide about it ends an emergency; one that begins says so beforehand."""
+        until = {} if self.emergency_of == args["memberId"] else {"suspended_until": 0}
+        self.emergency_of = None
+        self.set("members", sm3_text(args["memberId"]), standing=args["standing"], **until)
+
+    def emergency(self, event: Event, args: dict[str, Any]) -> None:
+        self.emergency_of = args["memberId"]  # its StandingChanged is the next event
+        self.set("members", sm3_text(args["memberId"]), suspended_until=args["until"])
+
+    def decided(self, event: Event, args: dict[str, Any]) -> None:
+        """Proposals, offices and the threshold are read from the chain: no page of the read model shows them."""
 
     def roles_changed(self, event: Event, args: dict[str, Any]) -> None:
         self.set("members", sm3_text(args["memberId"]), roles=args["roles"])
@@ -336,6 +348,12 @@ _HANDLERS: dict[str, Callable[[_Projection, Event, dict[str, Any]], None]] = {
     "KeyRevoked": _Projection.key_revoked,
     "StandingChanged": _Projection.standing_changed,
     "RolesChanged": _Projection.roles_changed,
+    "EmergencySuspension": _Projection.emergency,
+    "OfficeAccepted": _Projection.decided,
+    "ThresholdChanged": _Projection.decided,
+    "ProposalOpened": _Projection.decided,
+    "ProposalApproved": _Projection.decided,
+    "ProposalExecuted": _Projection.decided,
     "LotRegistered": _Projection.lot_registered,
     "LotDrawn": _Projection.lot_drawn,
     "LotExtended": _Projection.lot_extended,

@@ -7,6 +7,7 @@ nothing but the read model: no chain, no payload store, no secret. `NotFound` wh
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -43,8 +44,8 @@ from ledger.vault.engine import reading
 DOCUMENT_NAMES = {1: "order", 2: "receipt", 3: "waybill", 4: "list"}
 _END = (1 << 63) - 1  # above every position
 _NOBODY = {
-    "id": "", "roles": 0, "zone": 0, "standing": 0, "custodial": False, "since": 0, "key_id": "", "name_zh": "",
-    "name_en": "", "uscc": "",
+    "id": "", "roles": 0, "zone": 0, "standing": 0, "suspended_until": 0, "custodial": False, "since": 0, "key_id": "",
+    "name_zh": "", "name_en": "", "uscc": "",
 }  # fmt: skip
 
 
@@ -287,11 +288,17 @@ def _member(row: Mapping[Any, Any]) -> MemberView:
         uscc=row["uscc"],
         zone=row["zone"],
         roles=_roles(row["roles"]),
-        standing=_name(Standing, row["standing"]),
+        standing=_name(Standing, _standing(row)),
         custodial=bool(row["custodial"]),
         since=row["since"],
         key_id=row["key_id"],
     )
+
+
+def _standing(row: Mapping[Any, Any]) -> int:
+    """The standing that counts now: an emergency suspension that nobody confirmed is over by itself."""
+    lapsed = row["standing"] == Standing.SUSPENDED and 0 < row["suspended_until"] < time.time()
+    return int(Standing.ACTIVE if lapsed else row["standing"])
 
 
 def _person(people: Mapping[str, MemberView], name: str) -> MemberView:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-FORMAT = 1  # raise it when a table changes: an older index is then dropped and filled again
+FORMAT = 2  # raise it when a table changes: an older index is then dropped and filled again
 metadata = MetaData()
 
 DIGEST = String(80)  # "keccak256:" and 64 hex digits
@@ -41,6 +41,7 @@ members = Table(
     Column("roles", BigInteger, nullable=False),
     Column("zone", Integer, nullable=False),
     Column("standing", Integer, nullable=False),
+    Column("suspended_until", BigInteger, nullable=False),  # of an emergency suspension that nobody confirmed; or 0
     Column("custodial", Boolean, nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("key_id", DIGEST, nullable=False),

@@ -13,6 +13,8 @@ from ledger.values import dataclass
 SUBMISSIONS_USED = 0  # Submissions: mapping(bytes32 keyId => mapping(uint64 nonce => bytes32 submissionId))
 MEMBERS_MEMBERS = 0  # Members: mapping(bytes32 memberId => Member)
 MEMBERS_KEYS = 1  # Members: mapping(bytes32 keyId => Key)
+MEMBERS_COUNTS = 4  # Members: uint32 threshold | uint32 able authorities
+MEMBERS_PROPOSALS = 5  # Members: mapping(bytes32 proposalId => Proposal)
 LOTS_LOTS = 0  # Lots: mapping(bytes32 lotId => Lot)
 
 MEMBER_WORDS = 2
@@ -20,6 +22,7 @@ KEY_WORDS = 5
 KEY_MIDSTATE_WORD = 3  # the one word of a key that a proof does not need: it follows from Z and the domain
 LOT_WORDS = 5
 
+ACTIVE, SUSPENDED = 1, 2  # of a member's standing (ledger.domain.codes.Standing)
 _WORD = 1 << 256
 
 
@@ -32,7 +35,14 @@ class MemberState:
     standing: int
     custodial: bool
     since: int
+    suspended_until: int  # last second of an emergency suspension that nobody confirmed, otherwise 0
+    in_office: bool
     latest_key_id: bytes
+
+    def standing_at(self, time: int) -> int:
+        """The standing that counts in a block of this time: an unconfirmed emergency suspension lapses by itself."""
+        lapsed = self.standing == SUSPENDED and 0 < self.suspended_until < time
+        return ACTIVE if lapsed else self.standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,8 @@ def read_member(words: list[int]) -> MemberState:
         standing=_part(packed, 40, 8),
         custodial=bool(_part(packed, 48, 8)),
         since=_part(packed, 56, 64),
+        suspended_until=_part(packed, 120, 64),
+        in_office=bool(_part(packed, 184, 8)),
         latest_key_id=latest.to_bytes(32, "big"),
     )
 

@@ -392,7 +392,7 @@ class _Case:
             signed_by=self.keys[bundle.checkpoint.key_id],
             vouched=self.vouched,
             state=self.lot,
-            standings=tuple((member, state.standing) for member, state in self.members.items()),
+            standings=tuple((member, state.standing_at(self.header.time)) for member, state in self.members.items()),
             records=tuple(records),
             assumptions=tuple(self.assumptions),
         )

@@ -54,8 +54,11 @@ def found(
     operator_name: str,
     witnesses: Sequence[Witness] = (),
     quorum: int = 0,
+    threshold: int = 1,
 ) -> tuple[Config, OperatorKeys]:
     """Create a ledger in `data`, with the agencies that shall witness it and how many of them a reader shall want.
+
+    `threshold` founders decide together about members; it is written into the contracts and changed there only.
 
     Raises Conflict when there is one already, and whatever deployment raises.
     """
@@ -75,7 +78,7 @@ def found(
         engine = open_engine(folder, config)
     try:
         authorities = [GenesisAuthority(member_id(f.uscc), f.zone, f.public.x, f.public.y) for f in founders]
-        deployment = deploy(engine, Relayer.from_secret(keys.relayer), authorities)
+        deployment = deploy(engine, Relayer.from_secret(keys.relayer), authorities, threshold=threshold)
         check(deployment, engine)
         assert deployment.genesis == genesis_hash(engine)
     finally:

@@ -129,11 +129,20 @@ def _lot_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
 
 
 def _member_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
-    """A change of a member's standing, roles or keys, with the reason in words."""
-    subject = member_id(check_uscc(text(payload, "uscc")))
+    """A change of a member's standing, roles, keys or office, or of the threshold, with the reason in words.
+
+    Where several authorities decide together, each gives its own reason beside the identical operation.
+    """
     text(payload, "reason_zh")
     text(payload, "reason_en")
     change = payload.get("change")
+    if change == "threshold":
+        return Demand((), act.set_threshold(_threshold(payload)))
+    subject = member_id(check_uscc(text(payload, "uscc")))
+    if change == "suspend-now":
+        return Demand((), act.suspend_now(subject))
+    if change == "accept-office":
+        return Demand((), act.accept_office(subject))
     if change == "roles":
         return Demand((), act.set_roles(subject, int(parse_roles(payload))))
     if change == "revoke-key":
@@ -145,8 +154,17 @@ def _member_notice(record: Record, payload: Mapping[str, Any]) -> Demand:
     if isinstance(change, str) and change in Standing.__members__:
         return Demand((), act.set_standing(subject, int(Standing[change])))
     raise Malformed(
-        f"one of roles, add-key, revoke-key, {', '.join(Standing.__members__)} is required", field="/change"
+        "one of roles, add-key, revoke-key, threshold, suspend-now, accept-office, "
+        f"{', '.join(Standing.__members__)} is required",
+        field="/change",
     )
+
+
+def _threshold(payload: Mapping[str, Any]) -> int:
+    value = payload.get("threshold")
+    if type(value) is not int or not 1 <= value < 1 << 32:
+        raise Malformed("how many authorities decide together, at least 1, is required", field="/threshold")
+    return value
 
 
 def _link(record: Record, payload: Mapping[str, Any]) -> Demand:

@@ -23,6 +23,7 @@ _CHANGES = [  # of a member's or a key's standing
         b"KeyRevoked(bytes32,bytes32,bytes32)",
         b"StandingChanged(bytes32,bytes32,bytes32,uint8)",
         b"RolesChanged(bytes32,bytes32,bytes32,uint32)",
+        b"OfficeAccepted(bytes32,bytes32)",
     )
 ]
 

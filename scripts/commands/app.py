@@ -15,6 +15,7 @@ from scripts.commands import (
     certificate,
     demo,
     doctor,
+    governance,
     key,
     label,
     member,
@@ -47,6 +48,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(key.app, name="key")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(member.app, name="member")
+app.add_typer(governance.app, name="governance")
 app.add_typer(reports.app, name="report")
 
 

@@ -81,7 +81,7 @@ def admit(
         "roles": role,
         "key": {"publicKey": public_key.lower(), "custodial": custodial},
     }
-    _say("member.profile", payload, key, member, server, passphrase_file, as_json)
+    say("member.profile", payload, key, member, server, passphrase_file, as_json)
 
 
 @app.command("standing")
@@ -98,10 +98,10 @@ def standing(
 ) -> None:
     """Suspend, reinstate or retire a member of the signing authority's zone 变更成员状态."""
     payload = {"uscc": check_uscc(subject), "change": change, "reason_zh": reason_zh, "reason_en": reason_en}
-    _say("member.notice", payload, key, member, server, passphrase_file, as_json)
+    say("member.notice", payload, key, member, server, passphrase_file, as_json)
 
 
-def _say(
+def say(
     kind: str,
     payload: dict[str, Any],
     key: Path,
@@ -110,6 +110,7 @@ def _say(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
+    """Sign and submit one record, and print its receipt."""
     with server_client(server) as client:
         composer = composer_for(client, key, passphrase_file, member)
         receipt = send(client, composer.compose([composer.part(kind, payload)]).to_wire())

@@ -46,6 +46,9 @@ OPERATION_FIELDS: dict[int, tuple[str, ...]] = {
     34: ("bytes32", "uint32"),
     35: ("bytes32", "uint256", "uint256", "bool"),
     36: ("bytes32",),
+    37: ("uint32",),
+    38: ("bytes32",),
+    39: ("bytes32",),
 }
 
 
@@ -224,12 +227,12 @@ def calldata(function: Any) -> bytes:
 class World:
     """The deployed contracts and how to use them."""
 
-    def __init__(self, chain: Any, genesis: Sequence[Actor] = (AUTHORITY_6, AUTHORITY_2)) -> None:
+    def __init__(self, chain: Any, genesis: Sequence[Actor] = (AUTHORITY_6, AUTHORITY_2), threshold: int = 1) -> None:
         self.chain = chain
         self.w3 = chain.w3
         self.hasher = chain.deploy("SM3Hasher")
         self.verifier = chain.deploy("SM2Verifier")
-        self.deploy_core(genesis)
+        self.deploy_core(genesis, threshold)
         self.nonce = 0
 
     def predicted(self, ahead: int) -> str:
@@ -238,10 +241,10 @@ class World:
         n = self.w3.eth.get_transaction_count(account) + ahead
         return str(to_checksum_address(keccak(rlp_encode([bytes.fromhex(account[2:]), n]))[12:]))
 
-    def deploy_core(self, genesis: Sequence[Actor]) -> None:
+    def deploy_core(self, genesis: Sequence[Actor], threshold: int = 1) -> None:
         door = self.predicted(3)
         authorities = [(a.id, a.zone, *a.point) for a in genesis]
-        self.members = self.chain.deploy("Members", door, self.hasher.address, authorities)
+        self.members = self.chain.deploy("Members", door, self.hasher.address, authorities, threshold)
         self.lots = self.chain.deploy("Lots", door)
         self.trades = self.chain.deploy("Trades", door)
         parts = (self.hasher, self.verifier, self.members, self.lots, self.trades)
@@ -366,6 +369,11 @@ class World:
 
     def admit(self, who: Actor, by: Actor = AUTHORITY_6) -> Any:
         return self.submit(by, [admission(who)])
+
+    def appoint(self, who: Actor, by: Actor = AUTHORITY_6) -> Any:
+        """Admits an authority, which accepts its office."""
+        self.admit(who, by)
+        return self.submit(who, [op(39, who.id)])
 
     def register(self, who: Actor, lot: bytes, quantity: int = 1000, **more: Any) -> Any:
         return self.submit(who, [register_lot(lot, quantity, **more)], entries(lot))

@@ -17,6 +17,8 @@ SUITE = (
     "test_operation_data",
     "test_membership",
     "test_standing",
+    "test_governance",
+    "test_offices",
     "test_lots_on_chain",
     "test_trades_on_chain",
 )

@@ -14,6 +14,7 @@ import pytest
 import snapshot
 from contract_world import (
     AGENT,
+    AUTHORITY_2,
     AUTHORITY_6,
     CARRIER,
     CORE,
@@ -29,6 +30,7 @@ from contract_world import (
     Signed,
     World,
     actor,
+    admission,
     entries,
     ident,
     op,
@@ -101,6 +103,11 @@ def test_gas_is_as_committed_when_every_use_case_runs(metered: MeteredWorld) -> 
     spend("revoke key", AUTHORITY_6, [op(36, second.key_id)])
     spend("set roles", AUTHORITY_6, [op(34, newcomer.id, 3)])
     spend("suspend member", AUTHORITY_6, [op(33, newcomer.id, 2)])
+    spend("suspend at once", AUTHORITY_6, [op(38, ORCHARD.id)])
+    spend("propose threshold", AUTHORITY_6, [op(37, 2)])
+    spend("approve threshold, carried out", AUTHORITY_2, [op(37, 2)])
+    spend("propose admission", AUTHORITY_6, [admission(actor("gas other", PRODUCER))])
+    spend("approve admission, carried out", AUTHORITY_2, [admission(actor("gas other", PRODUCER))])
 
     assert one <= 260_000
     assert (many - one) // 64 <= 19_000

@@ -30,7 +30,18 @@ LOT, CHILD, TRADE = ident("lot"), ident("child lot"), ident("trade")
 
 # struct → words → fields from the low end: (name, bytes)
 STRUCTS: dict[str, list[list[tuple[str, int]]]] = {
-    "Member": [[("roles", 4), ("zone", 1), ("standing", 1), ("custodial", 1), ("since", 8)], [("latestKeyId", 32)]],
+    "Member": [
+        [
+            ("roles", 4),
+            ("zone", 1),
+            ("standing", 1),
+            ("custodial", 1),
+            ("since", 8),
+            ("suspendedUntil", 8),
+            ("inOffice", 1),
+        ],
+        [("latestKeyId", 32)],
+    ],
     "Key": [
         [("memberId", 32)],
         [("x", 32)],
@@ -57,7 +68,15 @@ STRUCTS: dict[str, list[list[tuple[str, int]]]] = {
 }
 VARIABLES = {
     "Submissions": {"_submissionOf": 0},
-    "Members": {"_member": 0, "_key": 1, "_usableKeys": 2, "_authorities": 3},
+    "Members": {
+        "_member": 0,
+        "_key": 1,
+        "_usableKeys": 2,
+        "_authorities": 3,
+        "_threshold": 4,
+        "_able": 4,
+        "_proposal": 5,
+    },
     "Lots": {"_lot": 0, "_parents": 1},
     "Trades": {"_document": 0, "_trade": 1},
 }
@@ -161,7 +180,7 @@ def test_trades_lie_where_documented_when_read_from_storage(used: World) -> None
 def test_artifact_declares_the_same_layout_when_committed(name: str) -> None:
     layout = artifact(name).storage_layout
     assert {v["label"]: int(v["slot"]) for v in layout["storage"]} == VARIABLES[name]
-    assert all(v["offset"] == 0 for v in layout["storage"])
+    assert all(v["offset"] == (4 if v["label"] == "_able" else 0) for v in layout["storage"])
     for kind in layout["types"].values():
         struct = kind["label"].rpartition(".")[2]
         if "members" not in kind or struct not in STRUCTS:

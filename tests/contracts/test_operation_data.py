@@ -30,7 +30,7 @@ LOT, OTHER = ident("a lot"), ident("another lot")
 
 
 @provokes("SubmissionsUnknownOperation")
-@pytest.mark.parametrize("kind", [0, 4, 15, 18, 31, 37, 255])
+@pytest.mark.parametrize("kind", [0, 4, 15, 18, 31, 40, 255])
 def test_submit_refuses_when_operation_is_unknown(world: World, kind: int) -> None:
     assert world.refuses(AUTHORITY_6, [(kind, b"")]) == ("SubmissionsUnknownOperation", kind)
 
@@ -48,6 +48,9 @@ WELL_FORMED = [
     op(34, LOT, 2),
     op(35, LOT, 1, 2, False),
     op(36, LOT),
+    op(37, 2),
+    op(38, LOT),
+    op(39, LOT),
 ]
 # word index → what is out of range there
 OUT_OF_RANGE = {
@@ -59,6 +62,7 @@ OUT_OF_RANGE = {
     33: {1: 2**256 - 1},
     34: {1: 2**32},
     35: {3: 2},
+    37: {0: 2**32},
 }
 
 
@@ -71,7 +75,7 @@ def test_submit_refuses_when_data_of_operation_has_another_length(world: World, 
 
 
 @provokes("SubmissionsMalformedOperation")
-@pytest.mark.parametrize("kind", [1, 2, 17, 36])
+@pytest.mark.parametrize("kind", [1, 2, 17, 36, 37, 38, 39])
 def test_submit_refuses_when_operation_has_no_data(world: World, kind: int) -> None:
     assert world.refuses(AUTHORITY_6, [(kind, b"")]) == ("SubmissionsMalformedOperation", kind, b"")
 
@@ -164,7 +168,7 @@ def test_construction_refuses_when_a_part_does_not_point_back(world: World, posi
     parts = [
         hasher,
         world.verifier.address,
-        world.chain.deploy("Members", door, hasher, authorities).address,
+        world.chain.deploy("Members", door, hasher, authorities, 1).address,
         world.chain.deploy("Lots", door).address,
         world.chain.deploy("Trades", door).address,
     ]
@@ -180,7 +184,7 @@ def test_construction_refuses_when_a_part_does_not_point_back(world: World, posi
 def _stray(world: World, position: int) -> tuple[object, ...]:
     nowhere = world.chain.accounts[3]
     if position == 2:
-        return nowhere, world.hasher.address, [(AUTHORITY_6.id, 6, *AUTHORITY_6.point)]
+        return nowhere, world.hasher.address, [(AUTHORITY_6.id, 6, *AUTHORITY_6.point)], 1
     return (nowhere,)
 
 

@@ -101,7 +101,7 @@ def test_last_authority_of_zone_stays_when_it_would_remove_itself(world: World, 
 
 @provokes("MembersLastAuthority")
 def test_authority_may_leave_when_another_stays(world: World) -> None:
-    world.submit(AUTHORITY_6, [admission(DEPUTY)])
+    world.appoint(DEPUTY)
     assert world.members.functions.authorities(6).call() == 2
     world.submit(AUTHORITY_6, [op(33, AUTHORITY_6.id, RETIRED)])
     assert world.members.functions.authorities(6).call() == 1
@@ -112,7 +112,7 @@ def test_authority_may_leave_when_another_stays(world: World) -> None:
 
 @provokes("MembersLastAuthority")
 def test_authority_without_usable_key_does_not_count_when_the_other_leaves(world: World) -> None:
-    world.submit(AUTHORITY_6, [admission(DEPUTY)])
+    world.appoint(DEPUTY)
     world.submit(AUTHORITY_6, [op(36, DEPUTY.key_id)])
     assert world.members.functions.authorities(6).call() == 1
     refusal = world.refuses(AUTHORITY_6, [op(33, AUTHORITY_6.id, SUSPENDED)])
@@ -130,6 +130,8 @@ def test_authority_may_change_its_key_when_the_new_one_comes_first(world: World)
 def test_authorities_are_counted_when_roles_come_and_go(world: World) -> None:
     count = world.members.functions.authorities(6)
     world.submit(AUTHORITY_6, [op(34, POND.id, POND.roles | AUTHORITY)])
+    assert count.call() == 1
+    world.submit(POND, [op(39, POND.id)])
     assert count.call() == 2
     world.submit(POND, [op(33, AUTHORITY_6.id, SUSPENDED)])
     assert count.call() == 1
@@ -141,6 +143,6 @@ def test_authorities_are_counted_when_roles_come_and_go(world: World) -> None:
 
 @provokes("MembersNotActive")
 def test_authority_cannot_go_on_when_it_suspended_itself_in_the_same_action(world: World) -> None:
-    world.submit(AUTHORITY_6, [admission(DEPUTY)])
+    world.appoint(DEPUTY)
     refusal = world.refuses(AUTHORITY_6, [op(33, AUTHORITY_6.id, SUSPENDED), admission(NEWCOMER)])
     assert refusal == ("MembersNotActive", AUTHORITY_6.id, SUSPENDED)

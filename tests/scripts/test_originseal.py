@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.crypto.digest import sm3_text
+from ledger.domain.members import member_id
 from tests.e2e.serving import originseal, serving
 from tests.small_ledger import AUTHORITY, LOT, PASSPHRASE, PRODUCER, found_small
 
@@ -80,7 +81,7 @@ def test_usage_is_shown_when_arguments_are_wrong() -> None:
     assert originseal("no-such-command", check=False).returncode == 2
     assert originseal("verify", check=False).returncode == 2
     listed = originseal("--help").stdout
-    for name in ("demo", "serve", "key", "member", "submit", "label", "verify", "audit", "rebuild-index"):
+    for name in ("demo", "serve", "key", "member", "governance", "submit", "label", "verify", "audit", "rebuild-index"):
         assert name in listed
 
 
@@ -142,6 +143,16 @@ def test_member_is_admitted_and_submits_when_everything_goes_through_the_command
         originseal(*change, *authority, *common)
         shown = json.loads(originseal("member", "show", packhouse.uscc, "--server", url, "--json").stdout)
         assert shown["standing"] == "SUSPENDED"
+
+        reasons = ["--reason-zh", "核查", "--reason-en", "review"]
+        originseal("governance", "suspend", PRODUCER.uscc, *reasons, *authority, *common)
+        acts = json.loads(originseal("governance", "list", "--kind", "emergency", "--server", url, "--json").stdout)
+        assert [act["member"]["id"] for act in acts] == [sm3_text(member_id(PRODUCER.uscc))]
+        assert "紧急暂停" in originseal("governance", "list", "--server", url).stdout
+        alone = originseal("governance", "threshold", "2", *reasons, *authority, *common, check=False)
+        assert alone.returncode == 3 and "MembersBadThreshold" in alone.stdout  # there is one authority only
+        again = originseal("governance", "accept", *authority, *common, check=False)
+        assert again.returncode == 3 and "MembersAlreadyInOffice" in again.stdout
 
 
 def test_every_command_takes_json_when_the_tree_is_walked() -> None:

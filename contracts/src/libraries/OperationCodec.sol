@@ -37,10 +37,16 @@ library OperationCodec {
         return (_word(op, 0), uint32(_number(op, 1, type(uint32).max)));
     }
 
-    /// @notice Field of REVOKE_KEY: keyId.
-    function revokeKey(Operation calldata op) internal pure returns (bytes32 keyId) {
+    /// @notice Field of REVOKE_KEY: keyId. Of SUSPEND_NOW and ACCEPT_OFFICE: memberId.
+    function onlyId(Operation calldata op) internal pure returns (bytes32 id) {
         _requireStatic(op, 1);
         return _word(op, 0);
+    }
+
+    /// @notice Field of SET_THRESHOLD.
+    function setThreshold(Operation calldata op) internal pure returns (uint32 threshold) {
+        _requireStatic(op, 1);
+        return uint32(_number(op, 0, type(uint32).max));
     }
 
     /// @notice Fields of ADMIT_MEMBER.

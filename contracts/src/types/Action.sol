@@ -58,4 +58,7 @@ library OperationKind {
     uint8 internal constant SET_ROLES = 34;
     uint8 internal constant ADD_KEY = 35;
     uint8 internal constant REVOKE_KEY = 36;
+    uint8 internal constant SET_THRESHOLD = 37;
+    uint8 internal constant SUSPEND_NOW = 38;
+    uint8 internal constant ACCEPT_OFFICE = 39;
 }

@@ -199,10 +199,10 @@ class Blocks:
         if not data.startswith(code) or not any(log.address in self._addresses for log in receipt.logs):
             return
         try:
-            authorities, problem = _genesis_authorities(data[len(code) :]), ""
+            (authorities, threshold), problem = _genesis(data[len(code) :]), ""
         except Malformed as error:
-            authorities, problem = (), error.message
-        span.steps.append(Creation(where, header.time, authorities, problem, logs))
+            authorities, threshold, problem = (), 0, error.message
+        span.steps.append(Creation(where, header.time, authorities, threshold, problem, logs))
 
     def _submission(self, header: Header, index: int, tx_hash: bytes, data: bytes, logs: Logs) -> Seen | None:
         try:
@@ -234,12 +234,14 @@ def verifies(public: PublicKey, message: bytes, signature: bytes) -> bool:
     return True
 
 
-def _genesis_authorities(arguments: bytes) -> tuple[tuple[bytes, int, int, int], ...]:
-    """The last argument of Members' constructor: (bytes32 memberId, uint8 zone, uint256 x, uint256 y)[]."""
+def _genesis(arguments: bytes) -> tuple[tuple[tuple[bytes, int, int, int], ...], int]:
+    """The last two arguments of Members' constructor: (bytes32 memberId, uint8 zone, uint256 x, uint256 y)[] and the
+    threshold."""
     reader = Reader(arguments, "constructor")
     reader.word()
     reader.word()
-    reader.expect(96, "offset of the authorities")
+    reader.expect(128, "offset of the authorities")
+    threshold = reader.uint(32)
     found = tuple((reader.word(), reader.uint(8), reader.uint(), reader.uint()) for _ in range(reader.count(4)))
     reader.finish()
-    return found
+    return found, threshold

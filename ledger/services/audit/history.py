@@ -77,7 +77,7 @@ class History:
         authorities = list(step.authorities)
         self._scratch.put("founders", [(member.hex(), zone) for member, zone, _, _ in authorities])
         try:
-            self._compare(self.shadow.found(authorities, step.time), step.logs, step.where)
+            self._compare(self.shadow.found(authorities, step.threshold, step.time), step.logs, step.where)
         except Violation as error:
             self.findings.add("submission.rule", step.where, str(error))
 

@@ -1,9 +1,9 @@
 """The contracts' rules once more, in plain Python: what state and which events must a history of submissions cause?
 
-Restates contracts/src/{Submissions,Members,Lots,Trades}.sol without sharing anything with them. `Shadow.apply` takes
-one accepted submission after the other and raises Violation where the contract should have refused it; `Shadow.slots`
-then gives every storage slot that the contracts must hold, so that nothing else can be in them. Signatures are not
-checked here (ledger.services.audit.history does). Storage layout: docs/contracts.md.
+Restates contracts/src/{Submissions,Members,Governance,MemberRegistry,Lots,Trades}.sol without sharing anything with
+them. `Shadow.apply` takes one accepted submission after the other and raises Violation where the contract should have
+refused it; `Shadow.slots` then gives every storage slot that the contracts must hold, so that nothing else can be in
+them. Signatures are not checked here (ledger.services.audit.history does). Storage layout: docs/contracts.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ledger.errors import OriginSealError
 from ledger.proof.slots import mapping_slot
 from ledger.services.audit.midstate import midstate
 from ledger.services.audit.shadow_goods import Goods
+from ledger.services.audit.shadow_governance import Governance
 from ledger.services.audit.shadow_people import Author, People
 from ledger.services.audit.shadow_types import Emitted, Violation, emit, word
 
@@ -42,17 +43,18 @@ class Shadow:
     """The state of all contracts, from the genesis authorities on."""
 
     domain: bytes
-    people: People = field(default_factory=People)
+    governance: Governance = field(default_factory=lambda: Governance(People()))
     goods: Goods = field(default_factory=Goods)
     used: MutableMapping[tuple[bytes, int], bytes] = field(default_factory=dict)
 
-    def found(self, authorities: list[tuple[bytes, int, int, int]], time: int) -> list[Emitted]:
-        """The constructor of Members: (member id, zone, x, y) of each genesis authority."""
-        events: list[Emitted] = []
-        for member_id, zone, x, y in authorities:
-            op = act.AdmitMember(member_id, 1 << 17, zone, x, y, False)
-            self.people.admit(bytes(32), bytes(32), op, time, events)
-        return events
+    @property
+    def people(self) -> People:
+        """The members and their keys."""
+        return self.governance.people
+
+    def found(self, authorities: list[tuple[bytes, int, int, int]], threshold: int, time: int) -> list[Emitted]:
+        """The constructor of Members: (member id, zone, x, y) of each genesis authority, and how many decide."""
+        return self.governance.found(authorities, threshold, time)
 
     def apply(self, call: act.SubmitCall, time: int, digest: bytes | None = None) -> Applied:
         """Carry out an accepted submission in a block of this time. Raises Violation; the state is then partly new.
@@ -61,7 +63,7 @@ class Shadow:
         """
         nonce = self._check_meta(call, time)
         self._check_shape(call.action)
-        author, key = self.people.signer(call.key_id)
+        author, key = self.people.signer(call.key_id, time)
         digest = call.action.digest if digest is None else digest
         identity = act.submission_id(call.key_id, nonce, digest)
         self.used[call.key_id, nonce] = identity
@@ -124,21 +126,12 @@ class Shadow:
             goods.record_match(author, identity, op, time, events)
             goods.export(op, events)
         elif isinstance(op, act.TransferLot):
-            people.require_active(op.to_member_id)
+            people.require_active(op.to_member_id, time)
             goods.transfer(author, identity, op, events)
         elif isinstance(op, act.SetLotState):
             goods.set_state(author, identity, op, events)
-        elif isinstance(op, act.AdmitMember):
-            people.require_authority(author.member_id, op.zone)
-            people.admit(author.member_id, identity, op, time, events)
-        elif isinstance(op, act.SetStanding):
-            people.set_standing(author.member_id, identity, op, events)
-        elif isinstance(op, act.SetRoles):
-            people.set_roles(author.member_id, identity, op, events)
-        elif isinstance(op, act.AddKey):
-            people.add_key_op(author.member_id, identity, op, time, events)
-        elif isinstance(op, act.RevokeKey):
-            people.revoke(author.member_id, identity, op, time, events)
+        else:
+            self.governance.govern(author.member_id, identity, op, time, events)
 
     def slots(self) -> Iterator[Slot]:
         """Every non-zero storage slot of Submissions, Members, Lots and Trades, with what it holds."""
@@ -146,4 +139,5 @@ class Shadow:
             slot = mapping_slot(nonce.to_bytes(32, "big"), mapping_slot(key_id, 0))
             yield "Submissions", slot, word(identity), f"submissionOf(sm3:{key_id.hex()}, {nonce})"
         yield from self.people.slots(lambda key_id: midstate(key_id + self.domain))
+        yield from self.governance.slots()
         yield from self.goods.slots()

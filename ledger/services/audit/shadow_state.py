@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from ledger.crypto.sm2 import PublicKey
 from ledger.services.audit.shadow import Shadow
 from ledger.services.audit.shadow_goods import Document, Goods, Lot, Trade
+from ledger.services.audit.shadow_governance import Governance, Proposal
 from ledger.services.audit.shadow_people import Key, Member, People
 
 K = TypeVar("K")
@@ -136,12 +137,13 @@ def _trade_again(raw: bytes) -> Trade:
 
 
 def _member(m: Member) -> bytes:
-    return _json([m.roles, m.zone, m.custodial, m.since, m.standing, m.latest_key.hex(), m.usable_keys])
+    return _json([m.roles, m.zone, m.custodial, m.since, m.standing, m.latest_key.hex(), m.usable_keys,
+                  m.suspended_until, m.in_office])  # fmt: skip
 
 
 def _member_again(raw: bytes) -> Member:
-    roles, zone, custodial, since, standing, latest, usable = json.loads(raw)
-    return Member(roles, zone, custodial, since, standing, _hex(latest), usable)
+    roles, zone, custodial, since, standing, latest, usable, until, in_office = json.loads(raw)
+    return Member(roles, zone, custodial, since, standing, _hex(latest), usable, until, in_office)
 
 
 def _key(k: Key) -> bytes:
@@ -151,6 +153,15 @@ def _key(k: Key) -> bytes:
 def _key_again(raw: bytes) -> Key:
     member, point, since, custodial, revoked = json.loads(raw)
     return Key(_hex(member), PublicKey.from_point(_hex(point)), since, custodial, revoked)
+
+
+def _proposal(p: Proposal) -> bytes:
+    return _json([p.deadline, p.round, [approver.hex() for approver in p.approvers]])
+
+
+def _proposal_again(raw: bytes) -> Proposal:
+    deadline, number, approvers = json.loads(raw)
+    return Proposal(deadline, number, tuple(map(_hex, approvers)))
 
 
 _hex = bytes.fromhex
@@ -173,13 +184,15 @@ class KeptShadow:
             members=kept("member", (_member, _member_again)),
             keys=kept("key", (_key, _key_again)),
             authorities=kept("authorities", _NUMBER, _NUMBER),
+            counts=kept("counts", _NUMBER, _NUMBER),
         )
+        governance = Governance(people, kept("proposal", (_proposal, _proposal_again)))
         goods = Goods(
             lots=kept("lot", (_lot, _lot_again)),
             documents=kept("document", (_document, _document_again)),
             trades=kept("trade", (_trade, _trade_again)),
         )
-        self.shadow = Shadow(domain, people, goods, kept("nonce", _IDENTITY, _NONCE))
+        self.shadow = Shadow(domain, governance, goods, kept("nonce", _IDENTITY, _NONCE))
 
     def trim(self) -> None:
         for part in self._parts:

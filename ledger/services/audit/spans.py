@@ -67,11 +67,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """The creation of Members: its genesis authorities, or why they cannot be read."""
+    """The creation of Members: its genesis authorities and threshold, or why they cannot be read."""
 
     where: str
     time: int
     authorities: tuple[tuple[bytes, int, int, int], ...]
+    threshold: int
     problem: str
     logs: Logs
 

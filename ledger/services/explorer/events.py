@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from ledger.chain.reader import Event
 from ledger.domain.codes import Standing
+from ledger.domain.operation import Operation
 from ledger.services.explorer import wording as w
+from ledger.services.explorer.operations import describe
 from ledger.services.explorer.wording import Sentence, Words, say
 
-_KECCAK = frozenset({"submissionId", "actionDigest", "head"})
+_KECCAK = frozenset({"submissionId", "actionDigest", "head", "proposalId"})
 _TEXT = frozenset({"quantity", "remaining", "nonce", "total"})  # may exceed what JSON readers hold exactly
 
 
@@ -25,6 +28,8 @@ def arguments(event: Event) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
+    if name == "data":
+        return f"0x{value.hex()}"
     if isinstance(value, bytes):
         return f"{'keccak256' if name in _KECCAK else 'sm3'}:{value.hex()}"
     if isinstance(value, list):
@@ -90,6 +95,53 @@ def _roles(words: Words, a: dict[str, Any]) -> Sentence:
         "The roles of {member} became {roles}",
         member=words.member(a["memberId"]),
         roles=w.roles(a["roles"]),
+    )
+
+
+def _opened(words: Words, a: dict[str, Any]) -> Sentence:
+    asked = describe(words, 0, Operation(a["kind"], a["data"])).words
+    head = say("{by} 提议（第 {n} 轮）：", "{by} proposed (round {n}): ", by=words.member(a["by"]), n=a["round"])
+    return Sentence(head.zh + asked.zh, head.en + asked.en)
+
+
+def _approved(words: Words, a: dict[str, Any]) -> Sentence:
+    return say(
+        "{by} 同意提案 {proposal}：{n}/{needed}",
+        "{by} approved proposal {proposal}: {n} of {needed}",
+        by=words.member(a["by"]),
+        proposal=words.proposal(a["proposalId"]),
+        n=a["approvals"],
+        needed=a["needed"],
+    )
+
+
+def _executed(words: Words, a: dict[str, Any]) -> Sentence:
+    return say(
+        "提案 {proposal} 获足够同意，已执行",
+        "Proposal {proposal} had enough approvals and was carried out",
+        proposal=words.proposal(a["proposalId"]),
+    )
+
+
+def _threshold(words: Words, a: dict[str, Any]) -> Sentence:
+    return say(
+        "自此须由 {n} 个管理机构共同决定",
+        "From now on {n} authorities decide together",
+        n=a["threshold"],
+    )
+
+
+def _office(words: Words, a: dict[str, Any]) -> Sentence:
+    return say("{member} 就任管理机构", "{member} took up office as an authority", member=words.member(a["memberId"]))
+
+
+def _emergency(words: Words, a: dict[str, Any]) -> Sentence:
+    return say(
+        "{by} 紧急暂停 {member}，未经确认则于 {until} 失效",
+        "{by} suspended {member} at once; unconfirmed it lapses after {until}",
+        by=words.member(a["by"]),
+        member=words.member(a["memberId"]),
+        until=datetime.fromtimestamp(a["until"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
     )
 
 
@@ -184,6 +236,12 @@ EVENTS: dict[str, Callable[[Words, dict[str, Any]], Sentence]] = {
     "KeyRevoked": _key_revoked,
     "StandingChanged": _standing,
     "RolesChanged": _roles,
+    "ProposalOpened": _opened,
+    "ProposalApproved": _approved,
+    "ProposalExecuted": _executed,
+    "ThresholdChanged": _threshold,
+    "OfficeAccepted": _office,
+    "EmergencySuspension": _emergency,
     "LotRegistered": _registered,
     "LotDrawn": _drawn,
     "LotExtended": _extended,

@@ -1,7 +1,8 @@
 """Who was let in, by whom, and what changed since: the governance history, whole or of one member.
 
-Every act is an event of Members. `by` is in the event of admission, standing and roles; the author of a key's change
-is the author of its submission, whose Accepted event is in the same block.
+Every act is an event of Members. Approvals of a proposal are acts of the authority that gives them. `by` is in the event
+of most acts; the author of a key's change, or of the acceptance of an office, is the author of its submission, whose
+Accepted event is in the same block.
 """
 
 from __future__ import annotations
@@ -25,9 +26,22 @@ KINDS = {
     "roles": "RolesChanged",
     "key-added": "KeyAdded",
     "key-revoked": "KeyRevoked",
+    "office": "OfficeAccepted",
+    "emergency": "EmergencySuspension",
+    "threshold": "ThresholdChanged",
+    "proposed": "ProposalOpened",
+    "approved": "ProposalApproved",
 }
 _KIND_OF = {event: kind for kind, event in KINDS.items()}
-_MEMBER_FIRST = ("MemberAdmitted", "StandingChanged", "RolesChanged")  # memberId is topic 1; in the others topic 2
+# The member is topic 1 (of a new threshold: the authority); in the others it is topic 2.
+_MEMBER_FIRST = (
+    "MemberAdmitted",
+    "StandingChanged",
+    "RolesChanged",
+    "OfficeAccepted",
+    "EmergencySuspension",
+    "ThresholdChanged",
+)
 
 
 def filters(access: Access, kind: str | None, member_id: bytes | None) -> list[Filter]:
@@ -73,7 +87,7 @@ def governance_page(
 def _request(access: Access, wanted: Filter, low: int, high: int, index: int) -> Request:
     shows = (
         Name("准入、状态与角色的事件", "events of admission, standing and roles"),
-        Name("密钥的事件", "events of keys"),
+        Name("密钥与提案的事件", "events of keys and proposals"),
     )
     return logs_request(access, f"governance-{index}", wanted, low, high, shows[min(index, 1)])
 
@@ -106,7 +120,7 @@ def lines(access: Access, words: Words, events: Iterable[Event]) -> tuple[Govern
         made.append(
             GovernanceLine(
                 kind=_KIND_OF[event.name],
-                member=member_ref(words, event.args["memberId"]),
+                member=_person(words, event.args.get("memberId", NOBODY)),
                 by=_person(words, by),
                 words=ev.words_of(words, event),
                 time=access.time(event.block),

@@ -12,6 +12,7 @@ from ledger.domain.action import Operation
 from ledger.domain.codes import OperationKind, Standing
 from ledger.domain.operations import (
     NO_DOCUMENT,
+    AcceptOffice,
     AddKey,
     AdmitMember,
     RecordMatch,
@@ -21,6 +22,8 @@ from ledger.domain.operations import (
     SetLotState,
     SetRoles,
     SetStanding,
+    SetThreshold,
+    SuspendNow,
     TransferLot,
     TypedOperation,
     decode_operation,
@@ -193,6 +196,30 @@ def _revoke_key(words: Words, op: RevokeKey) -> Sentence:
     return say("吊销密钥 {key}", "Revoke key {key}", key=words.key(op.key_id))
 
 
+def _set_threshold(words: Words, op: SetThreshold) -> Sentence:
+    return say(
+        "改为须由 {n} 个管理机构共同决定",
+        "Let {n} authorities decide together",
+        n=op.threshold,
+    )
+
+
+def _suspend_now(words: Words, op: SuspendNow) -> Sentence:
+    return say(
+        "紧急暂停成员 {member}（须在三日内确认）",
+        "Suspend member {member} at once (to be confirmed within three days)",
+        member=words.member(op.member_id),
+    )
+
+
+def _accept_office(words: Words, op: AcceptOffice) -> Sentence:
+    return say(
+        "{member} 就任管理机构",
+        "Take up office as an authority: {member}",
+        member=words.member(op.member_id),
+    )
+
+
 OPERATIONS: dict[type[TypedOperation], Callable[[Words, Any], Sentence]] = {
     RegisterLot: _register_lot,
     TransferLot: _transfer_lot,
@@ -204,4 +231,7 @@ OPERATIONS: dict[type[TypedOperation], Callable[[Words, Any], Sentence]] = {
     SetRoles: _set_roles,
     AddKey: _add_key,
     RevokeKey: _revoke_key,
+    SetThreshold: _set_threshold,
+    SuspendNow: _suspend_now,
+    AcceptOffice: _accept_office,
 }

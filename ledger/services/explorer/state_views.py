@@ -22,10 +22,10 @@ class KeyView:
 
 @dataclass(frozen=True, slots=True)
 class GovernanceLine:
-    """One act about a member: admission, a key added or revoked, standing or roles changed."""
+    """One act of governance; `member` is whom it is about, None for a proposal and for the threshold."""
 
-    kind: str  # admitted | key-added | key-revoked | standing | roles
-    member: MemberRef
+    kind: str  # a key of governance.KINDS
+    member: MemberRef | None
     by: MemberRef | None  # None: at the founding of the ledger
     words: Sentence
     time: int

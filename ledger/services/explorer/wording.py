@@ -141,6 +141,11 @@ class Words:
         text = _short("sm3:", value)
         return Thing(text, text, "digest", _sm3(value))
 
+    def proposal(self, value: bytes) -> Thing:
+        """A proposal, by the id under which Members collects approvals."""
+        text = _short("keccak256:", value)
+        return Thing(text, text, "digest", f"keccak256:{value.hex()}")
+
     def lot_quantities(self, items: Iterable[tuple[bytes, int]], unit: int | None) -> Sentence:
         """How much of which lots; `unit` None where the bytes do not say it."""
         zh: list[Part] = []

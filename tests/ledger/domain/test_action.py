@@ -96,6 +96,9 @@ def test_operation_builders_cover_every_kind_when_called():
         act.set_roles(member, 1),
         act.add_key(member, 7, 8, False),
         act.revoke_key(digest),
+        act.set_threshold(3),
+        act.suspend_now(member),
+        act.accept_office(member),
     ]
     assert [o.kind for o in built] == sorted(ops.OPERATION_CLASSES)
     assert [type(act.decode_operation(o)) for o in built] == [ops.OPERATION_CLASSES[o.kind] for o in built]

@@ -36,7 +36,7 @@ def constants(*files: str) -> dict[str, int]:
     [
         (OperationKind, "types/Action.sol", set()),
         (Role, "libraries/Roles.sol", set()),
-        (Standing, "Members.sol", set()),
+        (Standing, "MemberRegistry.sol", set()),
         (LotState, "Lots.sol", set()),
         (BaseUnit, "Lots.sol", set()),
         (Verdict, "Trades.sol", {"MISMATCHED"}),  # the contract only names the ends of the range 1..3
@@ -52,7 +52,7 @@ def test_numbers_equal_the_contracts_constants(enum: type[IntEnum], file: str, u
 def test_limits_and_zones_equal_the_contracts_constants() -> None:
     assert constants("Lots.sol")["MAX_PARENTS"] == MAX_PARENTS
     assert constants("Trades.sol")["MAX_LINES"] == MAX_LOTS
-    members = constants("Members.sol")
+    members = constants("MemberRegistry.sol")
     assert (members["FIRST_ZONE"], members["LAST_ZONE"]) == (min(ZONES), max(ZONES))
 
 

@@ -192,6 +192,21 @@ def test_genesis_authority_has_no_admitter_when_no_submission_explains_it() -> N
     assert submission_of(events) is None
 
 
+def test_emergency_is_kept_until_authorities_decide() -> None:
+    about = {"memberId": MEMBER, "by": AUTHOR.id, "submissionId": SUBMISSION}
+    begins = (
+        happened("EmergencySuspension", 2, **about, until=TIME + 5),
+        happened("StandingChanged", 3, **about, standing=2),
+    )
+    confirmed = happened("StandingChanged", 4, **about, standing=2)
+    for events, until in ((begins, TIME + 5), ((*begins, confirmed), 0)):
+        row: dict[str, Any] = {}
+        for change in changes([], *events, rows=None):
+            if isinstance(change, Set) and change.table == "members":
+                row |= change.values
+        assert row == {"standing": 2, "suspended_until": until}
+
+
 def test_member_events_set_what_they_say() -> None:
     found = changes(
         [],
@@ -200,7 +215,7 @@ def test_member_events_set_what_they_say() -> None:
         rows=None,
     )
     assert sets_of(found, "keys") == {(sm3_text(KEY),): {"revoked_at": TIME}}
-    assert sets_of(found, "members") == {(sm3_text(MEMBER),): {"standing": 2}}
+    assert sets_of(found, "members") == {(sm3_text(MEMBER),): {"standing": 2, "suspended_until": 0}}
     found = changes(
         [], happened("RolesChanged", 2, memberId=MEMBER, by=AUTHOR.id, submissionId=SUBMISSION, roles=9), rows=None
     )

@@ -31,6 +31,7 @@ def struct(contract, name):
         ("Submissions", "_submissionOf", slots.SUBMISSIONS_USED),
         ("Members", "_member", slots.MEMBERS_MEMBERS),
         ("Members", "_key", slots.MEMBERS_KEYS),
+        ("Members", "_proposal", slots.MEMBERS_PROPOSALS),
         ("Lots", "_lot", slots.LOTS_LOTS),
     ],
 )
@@ -46,7 +47,7 @@ def test_mapping_is_where_the_compiler_put_it(contract, label, position):
         (
             "Members", "Member", slots.MEMBER_WORDS, slots.read_member,
             {"roles": "roles", "zone": "zone", "standing": "standing", "custodial": "custodial", "since": "since",
-             "latestKeyId": "latest_key_id"},
+             "suspendedUntil": "suspended_until", "inOffice": "in_office", "latestKeyId": "latest_key_id"},
         ),
         (
             "Members", "Key", slots.KEY_WORDS, slots.read_key,

@@ -141,7 +141,7 @@ def test_kept_state_is_the_same_when_it_is_let_go_between_submissions(scratch):
     kept, plain = KeptShadow(scratch.db, bytes(32)), Shadow(bytes(32))
     for made, after in ((kept.shadow, kept.flush), (plain, lambda: None)):
         authorities = [(AUTHORITY, 6, KEYS[AUTHORITY].x, KEYS[AUTHORITY].y)]
-        made.found(authorities, NOW)
+        made.found(authorities, 1, NOW)
         made.apply(call(AUTHORITY, [admit(PRODUCER, 1)], lots=()), NOW)
         after()
         made.apply(call(PRODUCER, [act.register_lot(LOT, ROOT, 1000, 1)]), NOW)
@@ -184,7 +184,7 @@ def admit(member, roles):
 @pytest.fixture
 def shadow():
     made = Shadow(bytes(32))
-    made.found([(AUTHORITY, 6, KEYS[AUTHORITY].x, KEYS[AUTHORITY].y)], NOW)
+    made.found([(AUTHORITY, 6, KEYS[AUTHORITY].x, KEYS[AUTHORITY].y)], 1, NOW)
     made.apply(call(AUTHORITY, [admit(PRODUCER, 1), admit(LAB, 32), admit(OTHER, 1)], lots=()), NOW)
     made.apply(call(PRODUCER, [act.register_lot(LOT, ROOT, 1000, 1)]), NOW)
     return made

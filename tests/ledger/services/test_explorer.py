@@ -22,7 +22,7 @@ from tests.small_ledger import AUTHORITY
 MEMBER = "sm3:" + EVERYBODY.hex()
 LOT_ID = "sm3:" + LOT.hex()
 BOSS = "sm3:" + member_id(AUTHORITY.uscc).hex()
-ACCEPTED = ("admit", "register", "child", "trade", "custody", "govern")
+ACCEPTED = ("admit", "register", "child", "trade", "custody", "office", "raised", "decided", "govern")
 
 
 @pytest.fixture
@@ -72,6 +72,9 @@ def test_every_kind_of_operation_is_decoded_into_words(world: World, explorer: E
         "Change the roles of member Jack & all trades to Producer, Matcher",
         "Give member Jack & all trades another key sm3:",
         "Revoke key sm3:",
+        "Take up office as an authority: Jack & all trades",
+        "Let 2 authorities decide together",
+        "Suspend member Jack & all trades at once (to be confirmed within three days)",
     ):
         assert part in en
     for part in (
@@ -88,6 +91,9 @@ def test_every_kind_of_operation_is_decoded_into_words(world: World, explorer: E
         "暂停成员 万事通<b>",
         "增加密钥",
         "吊销密钥 sm3:",
+        "万事通<b> 就任管理机构",
+        "改为须由 2 个管理机构共同决定",
+        "紧急暂停成员 万事通<b>（须在三日内确认）",
     ):
         assert part in zh
 
@@ -102,6 +108,13 @@ def test_every_event_of_the_contracts_is_decoded_into_words(world: World, explor
         "1,000,000 base units of lot A-1 left with trade sm3:7777777777…; 2,000,000 are left",
         "matched (1 independent signers",
         "Jack & all trades changed the state of lot A-1 to on hold",
+        "proposed (round 1): Let 2 authorities decide together",
+        "Jack & all trades approved proposal keccak256:",
+        ": 2 of 2",
+        "had enough approvals and was carried out",
+        "From now on 2 authorities decide together",
+        "Jack & all trades took up office as an authority",
+        "suspended Jack & all trades at once; unconfirmed it lapses after 20",
     ):
         assert part in en
 
