@@ -309,6 +309,8 @@ def test_modules_need_nothing_from_elsewhere_and_stay_small():
         for source in re.findall(r'(?:from|import\() ?["\']([^"\']+)', text):
             assert re.fullmatch(r"\./\w+\.mjs", source), (path.name, source)
             assert (MODULES / source).exists()
-        assert not re.search(r"\beval\b|new Function|innerHTML|https?://|localStorage|document\.cookie", text), path.name
+        assert not re.search(r"\beval\b|new Function|innerHTML|https?://|localStorage|document\.cookie", text), (
+            path.name
+        )
         assert len(text.splitlines()) < 400
     assert whole_size <= 110_000
