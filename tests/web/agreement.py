@@ -39,11 +39,12 @@ def python_says(text: str, anchors: Any, witnesses: int = 0) -> dict[str, Any]:
 
 
 def changed(value: Any, changes: list[list[Any]]) -> Any:
-    """A changed copy; the changes are those of the driver: [path, "set" | "insert" | "pop", key, value]."""
-    result = copy.deepcopy(value)
+    """A changed copy (of the parts on the way only); changes are those of the driver: [path, what, key, value]."""
+    result = copy.copy(value)
     for path, what, key, given in changes:
         part = result
         for step in path:
+            part[step] = copy.copy(part[step])
             part = part[step]
         if what == "insert":
             part.insert(key, given)

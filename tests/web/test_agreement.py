@@ -235,11 +235,13 @@ def test_both_verifiers_refuse_any_part_of_another_type(node, bundles, anchors):
         'WHOLE:"chainId": 20250=>"chainId":9007199254740993', 'WHOLE:"chainId": 20250=>"chainId":20250.0',
         'WHOLE:"chainId": 20250=>"chainId":2.025e4', 'WHOLE:"chainId": 20250=>"chainId":1e21',
         'WHOLE:"chainId": 20250=>"chainId":NaN', 'WHOLE:"chainId": 20250=>"chainId":0.1000000000000000055',
-        'WHOLE:"format": "=>"format": "\\u006f', 'WHOLE:"lot": "GZ=>"lot": "\\ud800GZ', 'WHOLE:"lot": "GZ=>"lot": "\tGZ',
+        'WHOLE:"format": "=>"format": "\\u006f', 'WHOLE:"lot": "GZ=>"lot": "\\ud800GZ',
+        'WHOLE:"lot": "GZ=>"lot": "\tGZ',
         'WHOLE:"lot": "GZ=>"lot": "\\x47Z', 'WHOLE:"lot": "GZ=>"lot": "\\u004', 'WHOLE:"lot": "GZ=>"lot": "\\u0047Z',
         'WHOLE:"lot": "GZ-FZX-0901"=>"lot": "' + "\U0001f352" * 20 + '"',
         'WHOLE:"lot": "GZ-FZX-0901"=>"lot": "' + "\U0001f352" * 21 + '"',
-        'WHOLE:"signature": "=>"signature": "A', 'WHOLE:"raw": "0x=>"raw": "0X', 'WHOLE:"format"=>"__proto__":1,"format"',
+        'WHOLE:"signature": "=>"signature": "A', 'WHOLE:"raw": "0x=>"raw": "0X',
+        'WHOLE:"format"=>"__proto__":1,"format"',
     ],
 )  # fmt: skip
 def test_both_verifiers_read_a_file_the_same_way_to_the_letter(node, bundle, anchors, spoil):
@@ -260,8 +262,8 @@ def test_both_verifiers_read_a_file_the_same_way_to_the_letter(node, bundle, anc
 
 def test_field_values_are_hashed_alike_when_they_are_strange(node, bundle, anchors):
     values = [
-        "e\u0301", "\u00e9", "\u2028\u007f\u0000\"\\/\b\f\n\r\t\u001f", "\U0001f352", "\ud7ff\ue000", 0, -0.0, 1.0, 1e21,
-        1.5e-7, 123456789.125, 5e-324, 2**53 - 1, True, None, [], {}, "", "荔枝",
+        "e\u0301", "\u00e9", "\u2028\u007f\u0000\"\\/\b\f\n\r\t\u001f", "\U0001f352", "\ud7ff\ue000", 0, -0.0, 1.0,
+        1e21, 1.5e-7, 123456789.125, 5e-324, 2**53 - 1, True, None, [], {}, "", "荔枝",
     ]  # fmt: skip
     cases = []
     for value in values:
@@ -269,9 +271,11 @@ def test_field_values_are_hashed_alike_when_they_are_strange(node, bundle, ancho
         record = bundle["submissions"][0]["records"][0] | {"fields": fields, "leafCount": 1}
         cases.append(case("base", [[["submissions", 0, "records"], "set", 0, record]]))
     paths: list[list[Any]] = [
-        [["a"], ["b"]], [["b"], ["a"]], [["a"], ["a"]], [["a", 0], ["a", 1]], [["a", 1], ["a", 0]], [["a", 10], ["a", 9]],
+        [["a"], ["b"]], [["b"], ["a"]], [["a"], ["a"]], [["a", 0], ["a", 1]], [["a", 1], ["a", 0]],
+        [["a", 10], ["a", 9]],
         [["a", 0], ["a", "0"]], [["a"], ["a", 0]], [["\uffff"], ["\U0001f352"]], [["\U0001f352"], ["\uffff"]],
-        [["a", -1], ["b"]], [["a", 2**32], ["b"]], [["a", 1.5], ["b"]], [[True], ["b"]], [["e\u0301"], ["f"]], [[], ["b"]],
+        [["a", -1], ["b"]], [["a", 2**32], ["b"]], [["a", 1.5], ["b"]], [[True], ["b"]], [["e\u0301"], ["f"]],
+        [[], ["b"]],
     ]  # fmt: skip
     for pair in paths:
         fields = [{"path": path, "salt": "00" * 16, "value": 1} for path in pair]

@@ -1,9 +1,8 @@
 // The section “checked in your browser” of a lot's page: fetches bundle and anchors, shows each step as it is decided,
 // and lets the reader put files from elsewhere in their place. All words are in the page; nothing is sent anywhere.
 
-import { hex } from "./bytes.mjs";
+import { Refusal, hex } from "./bytes.mjs";
 import { CONTRACTS, parseAnchors } from "./anchors.mjs";
-import { Refusal } from "./bytes.mjs";
 
 const section = document.getElementById("browser-check");
 const find = (name) => section.querySelector(`[data-part="${name}"]`);
@@ -187,6 +186,7 @@ async function choose(kind, input) {
 
 async function start() {
   find("live").hidden = false;
+  find("steps").open = matchMedia("(min-width: 60rem)").matches; // on a phone the count alone runs; a failure opens it
   show("result", "", say("fetching"));
   for (const kind of ["bundle", "anchors"]) {
     const input = find(`choose-${kind}`);
