@@ -38,7 +38,13 @@ class JsonFormatter(logging.Formatter):
             # frames and the type only: an exception's text may quote what a client sent
             line["exception"] = record.exc_info[0].__name__
             line["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(record.exc_info[2])]
-        return json.dumps(line, ensure_ascii=False, default=str)
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    """Escaped where JSON need not: C1 controls, line separators and direction marks, which terminals act upon."""
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def configure_logging(level: str) -> None:

@@ -16,7 +16,7 @@ function addCopyButtons() {
       button.textContent = main.dataset.copied;
       setTimeout(() => (button.textContent = main.dataset.copy), 1500);
     });
-    element.after(button);
+    (element.closest("a") ?? element).after(button); // never a button inside a link
   }
 }
 

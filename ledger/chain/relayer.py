@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import rlp
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 from eth_keys.datatypes import PrivateKey
 from eth_utils import ValidationError, keccak
 
@@ -63,6 +62,8 @@ class Relayer:
         if password is None:
             text = secret.hex() + "\n"
         else:
+            from eth_keyfile.keyfile import create_keyfile_json  # on use: it loads a pairing library
+
             text = json.dumps(create_keyfile_json(secret, password.encode(), kdf="scrypt"))
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
@@ -96,6 +97,8 @@ class Relayer:
                 raise BadKey(f"{path.name} holds no key") from None  # the text may be most of a key: do not chain
         if password is None:
             raise BadKey(f"{path.name} is encrypted", hint="give its password")
+        from eth_keyfile.keyfile import decode_keyfile_json  # on use: it loads a pairing library
+
         try:
             return cls.from_secret(decode_keyfile_json(json.loads(text), password.encode()))
         except (ValueError, KeyError, TypeError) as error:

@@ -23,7 +23,7 @@ FORMAT = "originseal-verification/v1"
 # id, Chinese title, English title; the argument itself is in ledger.proof.verifier.
 STEPS = (
     ("anchors", "信任锚：链、创世块与合约正是所信任的", "Chain, genesis and contracts are the trusted ones"),
-    ("checkpoint", "检查点由受信任的密钥以 SM2 签名，共签有效", "The checkpoint is signed, its co-signatures hold"),
+    ("checkpoint", "检查点由受信任的密钥以 SM2 签名，会签有效", "The checkpoint is signed, its co-signatures hold"),
     ("header", "区块头与检查点一致", "The block header is the checkpoint's"),
     ("contracts", "合约代码与信任锚一致", "The contracts have the anchored code"),
     ("state", "批次、成员密钥与提交的链上状态得到证明", "The chain state of lot, keys and submissions is proven"),
@@ -316,17 +316,17 @@ def _vouched(vouched: Vouched, at: int) -> str:
     """Who besides the operator stands behind this state."""
     if vouched.agencies is None:
         return (
-            "共签：没有信任锚文件，不知道谁是见证机构，未计。",
+            "会签：没有信任锚文件，不知道谁是见证机构，未计。",
             "Co-signatures: without an anchors file nobody is known as a witness; none is counted.",
         )[at]
     if not vouched.agencies:
         return (
-            "共签：信任锚没有列出见证机构：只有运营方为这个状态担保。",
+            "会签：信任锚没有列出见证机构：只有运营方为这个状态担保。",
             "Co-signatures: the anchors name no witness; only the operator vouches for this state.",
         )[at]
     if not vouched.cosignatures:
         return (
-            f"共签：已知 {vouched.agencies} 家机构，均未共签这个状态：只有运营方为它担保。",
+            f"会签：已知 {vouched.agencies} 家机构，均未会签这个状态：只有运营方为它担保。",
             f"Co-signed by 0 of {vouched.agencies} agencies: only the operator vouches for this state.",
         )[at]
     names = ("、", ", ")[at].join(
@@ -335,6 +335,6 @@ def _vouched(vouched: Vouched, at: int) -> str:
         for one in vouched.cosignatures
     )
     return (
-        f"共签：{vouched.agencies} 家机构中的 {vouched.offices} 家共签了这个状态：{names}。",
+        f"会签：{vouched.agencies} 家机构中的 {vouched.offices} 家会签了这个状态：{names}。",
         f"Co-signed by {vouched.offices} of {vouched.agencies} agencies: {names}.",
     )[at]

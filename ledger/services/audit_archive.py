@@ -86,8 +86,9 @@ def file(data: Path, facts: dict[str, Any], keep: int, signer: Signer | None = N
 def leave(data: Path, facts: dict[str, Any]) -> bool:
     """Make this the folder's last audit (DATA/audit.json), which the page and the metrics show; False if it is not.
 
-    A sample without findings does not take the place of a whole audit: it would hide what that one found. Raises
-    OSError.
+    A sample without findings does not take the place of a whole audit: it would hide what that one found. For the same
+    reason no audit can be built any more on what came before findings that an incremental one does not look for again.
+    Raises OSError.
     """
     path = DataFolder(data).audit_report
     if facts.get("mode") == "sample" and not facts.get("findingsByKind"):
@@ -98,6 +99,9 @@ def leave(data: Path, facts: dict[str, Any]) -> bool:
         except (OSError, ValueError):
             pass
     write_json(path, facts)
+    found = facts.get("findingsByKind") or {}
+    if facts.get("mode") != "incremental" and any(not kind.startswith("audit.") for kind in found):
+        (DataFolder(data).audit_work / "base.json").unlink(missing_ok=True)
     return True
 
 

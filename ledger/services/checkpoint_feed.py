@@ -97,6 +97,8 @@ class CheckpointFeed:
 
     def witnessed_height(self, count: int) -> int | None:
         """The newest height that `count` offices have co-signed, None when there is none."""
+        if count > len(self._anchors.offices):
+            return None  # there never is one: do not look through every co-signature for whoever asks
         for height in cosigned.heights(self._vault, max(count, 1), _LOOK_BACK):
             if offices(self.cosignatures(height), self._anchors.witnesses) >= count:
                 return height

@@ -40,7 +40,7 @@ def witness(
     also: Also = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object per look")] = False,
 ) -> None:
-    """Verify and co-sign the operator's checkpoints 核对并共签检查点.
+    """Verify and co-sign the operator's checkpoints 核对并会签检查点.
 
     Exit code 1: the operator was caught with two histories (evidence is under DATA/evidence), or what it shows does
     not hold; 4: it could not be reached with --once.
@@ -97,7 +97,7 @@ def _show(seen: Round, data: Path, as_json: bool) -> None:
     if seen.refusal is not None:
         evidence = data / "evidence" / seen.refusal.evidence
         stderr.print(
-            "运营方签署了两种历史，本见证机构不再为其共签。\n"
+            "运营方签署了两种历史，本见证机构不再为其会签。\n"
             "The operator signed two histories; this witness co-signs nothing of it any more.\n"
             f"  {seen.refusal.why}\n"
             f"  evidence 证据  {evidence}\n"
@@ -108,10 +108,10 @@ def _show(seen: Round, data: Path, as_json: bool) -> None:
             soft_wrap=True,
         )
     elif seen.cosigned is None:
-        console.print("nothing co-signed yet 尚未共签")
+        console.print("nothing co-signed yet 尚未会签")
     else:
         point = seen.cosigned.checkpoint
-        what = "co-signed 已共签" if seen.signed_now else "nothing new 无新区块"
+        what = "co-signed 已会签" if seen.signed_now else "nothing new 无新区块"
         where = "" if seen.handed_in else "; not handed in yet 尚未送达"
         console.print(f"{what}  height {point.height}  0x{point.block.hex()}{where}", markup=False, soft_wrap=True)
 

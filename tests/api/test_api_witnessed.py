@@ -35,7 +35,7 @@ def page(client: TestClient, lang: str) -> str:
         ),
         (
             "zh",
-            ("3 家机构中的 2 家共签", "茂名海关（演示）、茂名市监局（演示）", "区块 1,234", "核对了每个区块都接续",
+            ("3 家机构中的 2 家会签", "茂名海关（演示）、茂名市监局（演示）", "区块 1,234", "核对了每个区块都接续",
              "从第一个区块起逐块重新执行", "市场监管", "不说明它检查过货物"),
         ),
     ],
@@ -52,7 +52,7 @@ def test_page_names_agencies_methods_and_meaning_when_some_cosigned(
     ("lang", "none", "unknown"),
     [
         ("en", "None of 3 agencies has co-signed this state yet", "No agency witnesses this ledger"),
-        ("zh", "3 家机构均尚未共签这一状态", "本账本没有见证机构"),
+        ("zh", "3 家机构均尚未会签这一状态", "本账本没有见证机构"),
     ],
 )
 def test_page_says_that_only_the_operator_vouches_when_nobody_cosigned(

@@ -1,6 +1,6 @@
 """The chain file: SQLite in WAL mode with synchronous=FULL, one transaction (and fsync) per block.
 
-The disk only ever holds whole blocks: `write_block` puts header, body, receipts, indexes and state nodes in one
+The disk only ever holds whole blocks: `write_blocks` puts header, body, receipts, indexes and state nodes in one
 transaction. The store knows rows, not Ethereum: it does not check what it is given. One writer is enforced by a
 lock file; any number of readers, also in other processes, see whole blocks only (SQLite "WAL mode", snapshot
 isolation). Reads use a pool of their own connections, so they never see a block that is being written.
@@ -66,7 +66,7 @@ class LogRow:
 
 
 class Store:
-    """The open chain file. Safe for threads; `write_block` is for one thread at a time (the node's lock)."""
+    """The open chain file. Safe for threads; `write_blocks` is for one thread at a time (the node's lock)."""
 
     def __init__(self, path: Path, read_only: bool, writer: sqlite3.Connection | None, lock: int | None) -> None:
         self.path = path
@@ -120,17 +120,14 @@ class Store:
         """True when the tables were never made."""
         return self._one("SELECT 1 FROM sqlite_master WHERE name='meta'") is None
 
-    def write_block(
-        self, block: BlockRow, tx_hashes: Sequence[bytes], logs: Sequence[LogRow], nodes: dict[bytes, bytes]
-    ) -> None:
-        """Store one block durably, all or nothing. Raises StorageUnavailable; after an I/O error the writer refuses
-        everything until the file is opened again, because a failed fsync must never be taken for a good one."""
-        self.write_blocks([(block, tx_hashes, logs)], nodes)
-
     def write_blocks(
         self, blocks: Sequence[tuple[BlockRow, Sequence[bytes], Sequence[LogRow]]], nodes: dict[bytes, bytes]
     ) -> None:
-        """Store several blocks (each with its transactions' hashes and its logs) in one durable transaction."""
+        """Store blocks (each with its transactions' hashes and its logs) durably, all or nothing.
+
+        Raises StorageUnavailable; after an I/O error the writer refuses everything until the file is opened again,
+        because a failed fsync must never be taken for a good one.
+        """
         with self._transaction() as db:
             for block, tx_hashes, logs in blocks:
                 self._insert(db, block, tx_hashes, logs, nodes)

@@ -9,7 +9,7 @@ What a byte of the file outside all values says (free pages, page headers) is le
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -177,9 +177,9 @@ class ChainFile:
             found[key] = as_int(balance, "balance")
         return found
 
-    def check_nodes(self, findings: Findings, prefix: int, reached: Container[bytes]) -> None:
-        """Nodes whose hash begins with the byte `prefix`: each has its hash and is one of `reached`."""
-        stored = 0
+    def check_nodes(self, findings: Findings, prefix: int, reached: set[bytes]) -> None:
+        """Nodes whose hash begins with the byte `prefix`: they have their hashes, and are exactly those `reached`."""
+        stored, missing = 0, set(reached)
         bounds = (bytes((prefix,)), bytes((prefix + 1,))) if prefix < 255 else (b"\xff",)
         query = "SELECT hash, value FROM node WHERE hash >= ? AND hash < ?"
         if prefix == 255:
@@ -187,11 +187,14 @@ class ChainFile:
         with _noted(findings, "chain.sqlite node"):
             for key, value in self._db.execute(query, bounds):
                 stored += 1
+                missing.discard(key)
                 where = f"node {key.hex() if isinstance(key, bytes) else key!r}"
                 if not isinstance(key, bytes) or not isinstance(value, bytes) or keccak256(value) != key:
                     findings.add("chain.node-altered", where)
                 elif key not in reached:
                     findings.add("chain.node-unknown", where)
+            for key in sorted(missing):
+                findings.add("chain.node-missing", f"node {key.hex()}", "a state node is missing")
         findings.count("state nodes", stored)
 
     def check_odd_nodes(self, findings: Findings) -> None:

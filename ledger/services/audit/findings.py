@@ -75,7 +75,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "checkpoint.chain": ("critical", "检查点与链不一致", "a checkpoint contradicts the chain"),
     "checkpoint.cosignature": (
         "critical",
-        "见证机构的共签与本账本的检查点不符",
+        "见证机构的会签与本账本的检查点不符",
         "a witness's co-signature is not of this ledger's checkpoint",
     ),
     "index.row": ("error", "读模型与链和原文不符", "the read model is not what chain and payloads say"),

@@ -40,7 +40,7 @@ _END = re.compile(rb"startxref\n(\d{1,10})\n%%EOF\n\Z")
 _TRAILER = re.compile(rb"trailer\n<<(.{1,4096}?)>>\nstartxref\n", re.DOTALL)
 _SECTION = re.compile(rb"xref\n((?:\d{1,8} \d{1,8}\n(?:\d{10} \d{5} [nf] \n)+)+)trailer\n")
 _NAME = re.compile(rb"\[<[0-9a-f]{32}><[0-9a-f]{32}>\]")
-_CATALOGUE = re.compile(rb"(\d+) 0 obj\n<<\n(.{1,4096}?)\n>>\nendobj\n", re.DOTALL)
+_CATALOGUE = re.compile(rb"(\d{1,9}) 0 obj\n<<\n(.{1,4096}?)\n>>\nendobj\n", re.DOTALL)
 _FILE = re.compile(
     rb"\d+ 0 obj\n<< /Type /EmbeddedFile [^>]* /Length (\d{1,8}) /Params << /Size (\d{1,8}) >> >>\nstream\n"
 )
@@ -167,14 +167,12 @@ class _Base:
             raise Malformed("not a PDF file", field="pdf")
         self.data = data
         self.xref = _start_of_xref(data)
-        trailer = _TRAILER.search(data, self.xref)
-        if trailer is None:
-            raise Malformed("no trailer that this format knows", field="trailer")
-        if b"/Prev" in trailer[1]:
+        trailer = _trailer(data, self.xref)
+        if b"/Prev" in trailer:
             raise VerificationFailed("there is another revision below the signed one", step="revisions", field="/Prev")
-        self.size, self.root = _number(trailer[1], b"Size"), _reference(trailer[1], b"Root")
-        self.info = _reference(trailer[1], b"Info")
-        name = _NAME.search(trailer[1])
+        self.size, self.root = _number(trailer, b"Size"), _reference(trailer, b"Root")
+        self.info = _reference(trailer, b"Info")
+        name = _NAME.search(trailer)
         self.name = b"" if name is None else name[0]
         offsets = _offsets(data, self.xref)
         catalogue = _CATALOGUE.match(data, offsets.get(self.root, len(data)))
@@ -245,12 +243,10 @@ def _read(pdf: bytes) -> tuple[_Base, _Parts, _Found]:
     if not pdf.startswith(b"%PDF-1."):
         raise Malformed("not a PDF file", field="pdf")
     xref = _start_of_xref(pdf)
-    trailer = _TRAILER.search(pdf, xref)
-    if trailer is None:
-        raise Malformed("no trailer that this format knows", field="trailer")
-    if b"/Prev" not in trailer[1]:
+    trailer = _trailer(pdf, xref)
+    if b"/Prev" not in trailer:
         raise Malformed("the report is not signed", field="/Prev")
-    first = _number(trailer[1], b"Size") - 4
+    first = _number(trailer, b"Size") - 4
     offsets = _offsets(pdf, xref)
     at, signature_at = offsets.get(first, -1), offsets.get(first + 3, -1)
     file = _FILE.match(pdf, at) if 0 < at < len(pdf) else None
@@ -278,11 +274,24 @@ def _start_of_xref(data: bytes) -> int:
     return min(int(end[1]), len(data))
 
 
-def _offsets(data: bytes, xref: int) -> dict[int, int]:
-    """Object number → offset, from one cross-reference section."""
+def _section(data: bytes, xref: int) -> re.Match[bytes]:
     section = _SECTION.match(data, xref)
     if section is None:
         raise Malformed("no cross-reference table that this format knows", field="xref")
+    return section
+
+
+def _trailer(data: bytes, xref: int) -> bytes:
+    """The trailer right behind the cross-reference table at `xref`: nothing is searched for, however long the file."""
+    trailer = _TRAILER.match(data, _section(data, xref).end() - len(b"trailer\n"))
+    if trailer is None:
+        raise Malformed("no trailer that this format knows", field="trailer")
+    return trailer[1]
+
+
+def _offsets(data: bytes, xref: int) -> dict[int, int]:
+    """Object number → offset, from one cross-reference section."""
+    section = _section(data, xref)
     found: dict[int, int] = {}
     number = 0
     for line in section[1].splitlines():

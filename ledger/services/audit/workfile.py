@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -69,13 +70,15 @@ def identity(deployment: Deployment, role: str) -> dict[str, Any]:
 
 
 class WorkFolder:
-    """DATA/audit-work, held by one audit at a time. Raises Conflict when another has it."""
+    """DATA/audit-work, held by one audit at a time. Raises Conflict when another has it, StorageUnavailable when others
+    can write in it: a work file is believed, so nobody else may have put it there."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
             root.mkdir(mode=0o700, exist_ok=True)
-            self._lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _require_private(root)
+            self._lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StorageUnavailable(f"no work file can be kept in {root}: {error.strerror}") from error
         try:
@@ -239,6 +242,14 @@ def _part(value: Any) -> bytes:
     else:
         tag, data = type(value).__name__[:1].encode(), repr(value).encode()  # i: a whole number, f: no other is written
     return tag + len(data).to_bytes(4, "big") + data
+
+
+def _require_private(root: Path) -> None:
+    found = root.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise StorageUnavailable(
+            f"others than this user can write in {root.name}", hint="delete it, or audit as the user whose folder it is"
+        )
 
 
 def _opened(path: Path) -> Scratch:

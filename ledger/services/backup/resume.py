@@ -8,7 +8,7 @@ would be missing from its history. So, before sealing:
     2. the newest checkpoint of a source outside (a replica, a witness's feed, the old server) is signed by an anchored
        key and is of this chain
     3. at that height this chain has that very block; where this chain is shorter, the missing blocks are fetched from
-       the source, each executed here and kept only if it gives its own header, and then compared
+       the source: their headers must lead from ours to that very block before any is executed and kept
     4. nothing is left of a contradiction: otherwise nothing is resumed and the mark stays
 
 `none` instead of a source is the operator's own word that nobody outside has seen anything newer; it is kept in the
@@ -19,17 +19,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ledger.chain.embedded import EmbeddedEngine
-from ledger.chain.embedded.importing import split_block
+from ledger.chain.embedded.importing import RawBlock, split_block
+from ledger.crypto.keccak import keccak256
 from ledger.errors import Conflict, NotFound, Unavailable, VerificationFailed
 from ledger.proof import checkpoint as checkpoints
 from ledger.proof.anchors import Anchors, parse_anchors
 from ledger.proof.checkpoint import Checkpoint
+from ledger.proof.consistency import FORK, Point, descends
 from ledger.proof.note import MAX_NOTE_BYTES, parse_note
 from ledger.services.backup.marks import restored_mark, sealing_suspended, write_restored_mark
 from ledger.services.backup.snapshot import translated
@@ -72,7 +74,7 @@ def resume_sealing(
     with EmbeddedEngine.open(folder.chain) as engine:
         fetched = 0
         if outside is not None:
-            fetched = _catch_up(engine, source, outside.height, progress)
+            fetched = _catch_up(engine, source, outside, progress)
             _compare(engine, outside)
         head = int(engine.node.head().block_number)
     _check_own_promises(folder, head)
@@ -93,23 +95,46 @@ def newest_checkpoint(url: str, anchors: Anchors) -> Checkpoint:
     return found
 
 
-def _catch_up(engine: EmbeddedEngine, url: str, height: int, progress: Progress | None) -> int:
-    """Fetch and execute the blocks up to `height`; returns their number."""
-    node = engine.node
-    first = int(node.head().block_number) + 1
+def _catch_up(engine: EmbeddedEngine, url: str, outside: Checkpoint, progress: Progress | None) -> int:
+    """Fetch and execute the blocks up to `outside`; returns their number. Headers first: no block is taken in before it
+    is known to lead to the signed one, or whoever answers could spoil this chain for good."""
+    node, height = engine.node, outside.height
+    head = node.head()
+    first = int(head.block_number) + 1
+    if first > height:
+        return 0
     source = Source(url)
     try:
+        hashes: list[bytes] = []
+        try:
+            descends(Point(first - 1, head.hash, int(head.timestamp)), outside, _headers(source, first, height, hashes))
+        except VerificationFailed as error:
+            raise _two_histories(first - 1) if error.step == FORK else error from error
+
+        def expected(at: int, raw: bytes) -> RawBlock:
+            block = split_block(at, raw)
+            if keccak256(block.header) != hashes[at - first]:
+                raise VerificationFailed(f"the source's block {at} is not the one of its own header", step="block")
+            return block
+
         at = first
         while at <= height:
             raws = source.raw_blocks(at, min(MAX_BATCH, height - at + 1))
             if not raws:
                 raise Unavailable("the source gives no more blocks", retry_after=5.0)
-            at += node.import_blocks(split_block(at + i, raw) for i, raw in enumerate(raws))
+            at += node.import_blocks(expected(at + i, raw) for i, raw in enumerate(raws))
             if progress is not None:
                 progress(at - first, height - first + 1, "blocks 区块")
     finally:
         source.close()
-    return max(0, at - first)
+    return at - first
+
+
+def _headers(source: Source, first: int, last: int, hashes: list[bytes]) -> Iterator[bytes]:
+    for number in range(first, last + 1):
+        raw = source.raw_header(number)
+        hashes.append(keccak256(raw))
+        yield raw
 
 
 def _compare(engine: EmbeddedEngine, outside: Checkpoint) -> None:
@@ -117,11 +142,15 @@ def _compare(engine: EmbeddedEngine, outside: Checkpoint) -> None:
     if block is None:
         raise NotFound(f"this chain has no block {outside.height}")
     if (block.row.hash, block.header.state_root) != (outside.block, outside.state_root):
-        raise VerificationFailed(
-            f"the outside holds another block {outside.height}: two histories of one ledger",
-            step="history",
-            hint="do not seal; keep both, and find out which one the checkpoints' holders have",
-        )
+        raise _two_histories(outside.height)
+
+
+def _two_histories(height: int) -> VerificationFailed:
+    return VerificationFailed(
+        f"the outside holds another block {height}: two histories of one ledger",
+        step="history",
+        hint="do not seal; keep both, and find out which one the checkpoints' holders have",
+    )
 
 
 def _check_own_promises(folder: DataFolder, head: int) -> None:

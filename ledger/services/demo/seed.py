@@ -136,7 +136,7 @@ class _Seeder:
             self._step("matching 三单比对")
             assert ledger.matcher is not None
             ledger.matcher.match_all()
-            self._step("witnesses 见证机构共签")
+            self._step("witnesses 见证机构会签")
             look_once(ledger)
         (self.folder.keys / "seeded").touch(mode=0o600)
 

@@ -106,7 +106,7 @@ class Ahead:
 
     def __init__(self, source: Source, first: int, last: int, stop: threading.Event) -> None:
         self._source, self._first, self._last, self._stop = source, first, last, stop
-        self._queue: queue.Queue[list[tuple[int, bytes]] | OriginSealError | None] = queue.Queue(AHEAD)
+        self._queue: queue.Queue[list[tuple[int, bytes]] | Exception | None] = queue.Queue(AHEAD)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="replica-fetch", daemon=True)
 
@@ -124,7 +124,7 @@ class Ahead:
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         while (batch := self._queue.get()) is not None:
-            if isinstance(batch, OriginSealError):
+            if isinstance(batch, Exception):
                 raise batch
             yield from batch
 
@@ -138,7 +138,7 @@ class Ahead:
                 average = sum(map(len, raws)) // len(raws) + 1
                 count = max(1, min(MAX_BATCH, BATCH_BYTES // average))
             self._queue.put(None)
-        except OriginSealError as error:
+        except Exception as error:  # whatever it is: nobody else tells whoever waits for blocks that none come
             self._queue.put(error)
         finally:
             self._source.close()

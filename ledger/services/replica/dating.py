@@ -20,7 +20,7 @@ from ledger.services.replica.refusals import FOLDER
 
 FORMAT = "originseal-replica-dating/v1"
 TOLERANCE = 300  # seconds that clocks may differ, and a poll may take
-MAX_FINDINGS = 100  # kept one by one
+MAX_FINDINGS = 100  # kept one by one, the first: no later ones can push out what was found
 BACK, FUTURE = "back-dated", "future-dated"
 WORDS = {
     BACK: (
@@ -55,7 +55,8 @@ class Dating:
                 header = self._header(number)
                 if header is None or header.time >= watched["time"] - TOLERANCE:
                     break  # times do not decrease, so no later block is older
-                self._note(BACK, header, watched["time"], watched)
+                if not self._note(BACK, header, watched["time"], watched):
+                    break  # enough: a source that makes many costs no more than this
         newest = self._header(height)
         if newest is not None and newest.time > now + TOLERANCE:
             self._note(FUTURE, newest, now, watched)
@@ -66,10 +67,13 @@ class Dating:
         raw = self._chain.header(number)
         return None if raw is None else parse_header(raw)
 
-    def _note(self, kind: str, header: Header, seen: int, watched: dict[str, int] | None) -> None:
+    def _note(self, kind: str, header: Header, seen: int, watched: dict[str, int] | None) -> bool:
+        """Keep a finding with its evidence; False when there is no room for more."""
         found: list[dict[str, Any]] = self._kept.meta("dated", [])
+        if len(found) >= MAX_FINDINGS:
+            return False
         if any(each["height"] == header.number for each in found):
-            return
+            return True
         name = f"{kind}-{header.number}.json"
         raw = self._chain.header(header.number) or b""
         finding = {"kind": kind, "height": header.number, "told": header.time, "seen": seen, "evidence": name}
@@ -85,7 +89,8 @@ class Dating:
                 "header": "0x" + raw.hex(),
             },
         )
-        self._kept.set_meta("dated", [*found, finding][-MAX_FINDINGS:])
+        self._kept.set_meta("dated", [*found, finding])
+        return True
 
 
 def _words(finding: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ class KeptFeed:
             newest = self._kept.newest_checkpoint(agreed=True)
             if newest is not None:
                 return self._kept.note(newest.checkpoint.height)
-        else:
+        elif witnessed <= len(self._anchors.offices):  # more there never are: nothing is looked through for them
             for height in self._kept.cosigned(witnessed, LOOK_BACK):
                 found = self._kept.note(height)
                 if offices(found.cosignatures, self._anchors.witnesses) >= witnessed:

@@ -66,8 +66,12 @@ class Transport:
     """One server; one connection per thread that asks. `timeout` is in seconds, for a whole request."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        try:
+            parts = urlsplit(url)
+            right = parts.scheme in ("http", "https") and parts.port != 0 and url.isprintable()
+        except ValueError:  # a port that is none, a bracket that is not closed, …
+            right = False
+        if not right or not parts.hostname or parts.username or parts.query:
             raise Malformed("the source is an http or https address without user name or query", field="source")
         self.url = url.rstrip("/")
         self.name = f"{parts.hostname}:{parts.port or parts.scheme}"

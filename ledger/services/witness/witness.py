@@ -222,7 +222,7 @@ class Witness:
             if own is None:
                 own = itertools.chain(self._memory.feed.notes(height), [newest])
                 if next(self._memory.feed.notes(height), newest).checkpoint.height - height > MAX_HEADERS:
-                    published = self._signed(self._source.notes(height), self._source.name, [])
+                    published = self._published(height, newest.checkpoint.height)
                     own = heapq.merge(own, published, key=lambda each: each.checkpoint.height)
             while upper is None or upper.checkpoint.height < height:
                 if upper is not None and group:
@@ -232,6 +232,17 @@ class Witness:
             group.append(note.signed)
         if upper is not None and group:
             yield upper.signed, group
+
+    def _published(self, first: int, last: int) -> Iterator[Note]:
+        """What the operator publishes and signed, from height `first` to `last`: its feed may hold junk, and no end."""
+        junk = 0
+        for note in self._source.notes(first):
+            if note.checkpoint.height > last or junk > MAX_COMPARED:
+                return
+            try:
+                yield self._operators(note)
+            except VerificationFailed:
+                junk += 1
 
     def _agrees(self, lower: Sequence[SignedCheckpoint], upper: SignedCheckpoint, where: str) -> None:
         """Each of `lower` (ascending) is an ancestor of `upper`, which we verified. Raises _Caught when one is not, and

@@ -321,7 +321,7 @@ def test_chain_that_cannot_store_leaves_rows_signed(embedded: Ledger, monkeypatc
     def full(*_: Any) -> None:
         raise StorageUnavailable("disk full", full=True)
 
-    monkeypatch.setattr(embedded.engine.node.store, "write_block", full)
+    monkeypatch.setattr(embedded.engine.node.store, "write_blocks", full)
     with pytest.raises(StorageUnavailable):
         gateway.seal_pending()
     monkeypatch.undo()

@@ -151,7 +151,7 @@ def test_verify_says_how_many_of_which_agencies_cosigned(files, capsys):
     assert "Gongbei Customs (execution: executed every block)" in out
     assert main([files["two"], "--anchors", files["anchors"], "--lang", "zh"]) == 0
     out = capsys.readouterr().out
-    assert "3 家机构中的 2 家共签了这个状态" in out and "拱北海关（execution：逐块执行）" in out
+    assert "3 家机构中的 2 家会签了这个状态" in out and "拱北海关（execution：逐块执行）" in out
     assert main([files["two"], "--anchors", files["anchors"], "--json"]) == 0
     said = json.loads(capsys.readouterr().out)["verified"]["witnesses"]
     assert (said["cosigned"], said["of"], said["needed"]) == (2, 3, 0)

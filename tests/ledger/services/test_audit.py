@@ -22,6 +22,9 @@ from ledger.services.ledger import Ledger
 from ledger.vault.codec import encode_payload
 from ledger.vault.sealing import encode_label
 
+# A line of the log, of which only the form is checked; a number of which only the order decides anything
+# (docs/audit.md, test_register_is_found_when_two_rows_changed_places).
+FORM_OR_ORDER = ("correlation", "sequence")
 FILES = ("chain.sqlite", "ledger.sqlite", "index.sqlite")
 
 
@@ -136,7 +139,7 @@ def test_audit_finds_a_changed_value_in_every_table(sound_folder, tmp_path):
     for name, table, columns, keys in tables(sound_folder):
         copy = tmp_path / f"{name}-{table}"
         shutil.copytree(sound_folder, copy)
-        order = rng.sample(columns, len(columns))
+        order = [column for column in rng.sample(columns, len(columns)) if column not in FORM_OR_ORDER]
         column = next((c for c in order if change(copy, name, table, c, keys, rng)), None)
         if column is not None:
             tried += 1
@@ -153,8 +156,8 @@ def test_audit_finds_a_changed_value_in_every_column(sound_folder, tmp_path):
     missed = []
     for name, table, columns, keys in tables(sound_folder):
         for column in columns:
-            if column == "correlation":
-                continue  # names a line of the log; only its form can be checked (docs/audit.md)
+            if column in FORM_OR_ORDER:
+                continue
             copy = tmp_path / "copy"
             shutil.copytree(sound_folder, copy)
             if change(copy, name, table, column, keys, rng) and audit(copy).sound:

@@ -131,3 +131,17 @@ def test_sample_without_findings_does_not_hide_a_whole_audit(tmp_path: Path) -> 
     assert leave(tmp_path, sound_facts())
     path.write_text("damaged")
     assert leave(tmp_path, sound_facts(mode="sample"))
+
+
+@pytest.mark.parametrize("mode", ["full", "sample"])
+def test_base_is_revoked_when_an_audit_finds_what_an_incremental_one_would_not(tmp_path: Path, mode: str) -> None:
+    # Otherwise the next incremental audit finds nothing and takes the finding off the page.
+    base = tmp_path / "audit-work" / "base.json"
+    base.parent.mkdir()
+    base.write_text("{}")
+    leave(tmp_path, sound_facts(mode=mode))
+    leave(tmp_path, facts_with(("audit.incomplete", "a worker"), mode=mode))
+    leave(tmp_path, facts_with(("payload.record", "x"), mode="incremental"))
+    assert base.exists(), "none of these says anything about the blocks before the base"
+    leave(tmp_path, facts_with(("payload.record", "x"), mode=mode))
+    assert not base.exists()

@@ -85,7 +85,7 @@ def test_nothing_acknowledged_before_is_lost_when_a_server_writes_meanwhile(smal
                 assert ledger.receipt(name).state == "sealed"
             assert ledger.index.lot("09521002000115", "GZ-FZX-0901").accumulator_total >= len(before)
         report = audit(restored.data, passphrase=PASSPHRASE)
-        assert report.sound, report.findings[:3]
+        assert report.sound, [(f.where, f.detail) for f in report.findings]
 
 
 def test_snapshots_are_of_one_moment_when_both_files_change_all_the_time(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ledger.errors import Malformed, NotFound, Unavailable
 from ledger.services.replica import transport
+from ledger.services.replica.chains import Ahead
 from ledger.services.replica.transport import Transport
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -167,3 +168,25 @@ def test_kept_connection_that_was_closed_meanwhile_is_opened_again() -> None:
     with client(answer) as asked:
         assert [asked.get("/x", 5).body for _ in range(3)] == [b"ok"] * 3
     assert len(served) == 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://host:99999", "http://host:x", "http://host:0", "http://[::1", "http://\u2100", "http://host/\r\nX: y"],
+)
+def test_address_is_malformed_when_it_is_no_address(url: str) -> None:
+    with pytest.raises(Malformed):
+        Transport(url)
+
+
+def test_whoever_waits_for_blocks_is_told_when_fetching_fails_in_an_unforeseen_way() -> None:
+    class Broken:
+        def raw_blocks(self, first: int, count: int) -> list[bytes]:
+            raise RuntimeError("unforeseen")
+
+        def close(self) -> None:
+            pass
+
+    ahead = Ahead(Broken(), 1, 9, threading.Event())  # type: ignore[arg-type]  # a source by what it does
+    with pytest.raises(RuntimeError, match="unforeseen"), ahead as blocks:
+        next(blocks)
