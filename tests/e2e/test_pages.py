@@ -172,7 +172,7 @@ def test_page_says_everything_without_javascript(visit: Any) -> None:
     check = visitor.page.locator("#browser-check").inner_text()
     assert "did not run: it needs JavaScript" in check
     assert without.replace(check, "").split() == with_script.split()
-    visitor.page.locator("summary").first.click()
+    visitor.page.locator(".timeline summary").first.click()
     assert visitor.page.locator("details[open] code").first.is_visible()
 
 

@@ -15,6 +15,7 @@ from test_forged import FORGERIES
 from test_verifier import STEP_MUTATIONS, containers, leaves
 from test_verifier import changed as other_value
 
+from api.catalogue import CATALOGUES
 from ledger.crypto.sm2 import PrivateKey
 from ledger.proof import bundle as bundle_format
 from ledger.proof.anchors import Witness
@@ -318,3 +319,8 @@ def test_modules_need_nothing_from_elsewhere_and_stay_small():
         )
         assert len(text.splitlines()) < 400
     assert whole_size <= 110_000
+
+
+def test_page_names_the_steps_as_the_command_does():
+    for name, zh, en in STEPS:
+        assert (CATALOGUES["zh"][f"browser.step.{name}"], CATALOGUES["en"][f"browser.step.{name}"]) == (zh, en)
