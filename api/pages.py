@@ -16,6 +16,7 @@ from api.negotiation import LANGUAGES
 from api.responses import Rendered
 from api.settings import Settings
 from ledger.domain.members import ROLE_NAMES, ZONES, Role
+from ledger.proof.report import STEPS
 
 SECTIONS = ("lots", "trades", "members", "chain", "audit")  # navigation: paths, and keys under `site`
 STATIC_TYPES = {
@@ -44,6 +45,27 @@ def asset(name: str) -> str:
 
 
 @cache
+def verifier_files() -> dict[str, Rendered]:
+    """The modules of the browser's verifier, read once."""
+    folder = resources.files("api").joinpath("static", "verify")
+    return {item.name: Rendered.of(item.read_bytes(), STATIC_TYPES[".mjs"]) for item in folder.iterdir()}
+
+
+@cache
+def verifier_version() -> str:
+    """Changes when any of the modules does: they import one another, so all are addressed under one version."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name, file in sorted(verifier_files().items()):
+        digest.update(name.encode() + b"\0" + file.body)
+    return digest.hexdigest()
+
+
+def modules() -> str:
+    """Where the modules of the browser's verifier are; may be kept for ever."""
+    return f"/static/verify/{verifier_version()}/"
+
+
+@cache
 def environment() -> Environment:
     """The template environment with every template compiled, so that no visitor waits for it."""
     made = Environment(
@@ -55,6 +77,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.globals.update(asset=asset, lot_path=wire.lot_path, iso=iso, zones=ZONES, languages=LANGUAGES, quote=quote)
+    made.globals.update(modules=modules, verifier_steps=[name for name, _, _ in STEPS])
     for name in made.list_templates():
         made.get_template(name)
     return made

@@ -14,6 +14,7 @@ from api.catalogue import SPEAKERS
 from api.context import Context, ContextDep, LanguageDep, LedgerDep
 from api.documented import problems
 from api.negotiation import media_type
+from api.pages import verifier_files, verifier_version
 from api.paths import decoded, public_path
 from api.problems import HttpProblem, catalogue
 from api.provenance import provenance
@@ -262,6 +263,14 @@ def anchors(request: Request, ledger: LedgerDep) -> Response:
 def static(request: Request, context: ContextDep, name: str) -> Response:
     assert context.pages is not None
     found = context.pages.static.get(name)
+    if found is None:
+        raise HttpProblem(404, "there is no such file")
+    return send(request, found, vary="Accept-Encoding", cache_control=ONE_YEAR)
+
+
+@router.get("/static/verify/{version}/{name}", include_in_schema=False)
+def verifier_module(request: Request, version: str, name: str) -> Response:
+    found = verifier_files().get(name) if version == verifier_version() else None
     if found is None:
         raise HttpProblem(404, "there is no such file")
     return send(request, found, vary="Accept-Encoding", cache_control=ONE_YEAR)

@@ -1,4 +1,5 @@
-// Small conveniences; every page works without them. No request, no storage, nothing about the visitor leaves the page.
+// Small conveniences, and the start of the verifier; every page works without them. No storage, nothing about the visitor
+// leaves the page; the verifier asks this server for the lot's proof and the anchors.
 
 const main = document.querySelector("main");
 
@@ -36,9 +37,27 @@ function openTarget() {
   for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
 }
 
+/** Load the verifier once the page is there and idle; on metered connections when the section is first looked at. */
+function checkBundle() {
+  const section = document.getElementById("browser-check");
+  if (!section) return;
+  const begin = () =>
+    import(`${section.dataset.modules}page.mjs`).catch(() => {
+      section.querySelector('[data-part="result"]').textContent = section.dataset.broken;
+    });
+  const idle = globalThis.requestIdleCallback ?? setTimeout;
+  const watcher = new IntersectionObserver((seen) => {
+    if (seen.some((entry) => entry.isIntersecting)) watcher.disconnect(), begin();
+  });
+  const ready = () => (navigator.connection?.saveData ? watcher.observe(section) : idle(begin));
+  if (document.readyState === "complete") ready();
+  else addEventListener("load", ready);
+}
+
 addCopyButtons();
 addLocalTimes();
 openTarget();
+checkBundle();
 addEventListener("hashchange", openTarget);
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details:not([open])")) details.dataset.closed = "", (details.open = true);
