@@ -1,8 +1,8 @@
 """Who was let in, by whom, and what changed since: the governance history, whole or of one member.
 
-Every act is an event of Members. Approvals of a proposal are acts of the authority that gives them. `by` is in the event
-of most acts; the author of a key's change, or of the acceptance of an office, is the author of its submission, whose
-Accepted event is in the same block.
+Every act is an event of Members. Approvals of a proposal are acts of the authority that gives them. `by` is in the
+event of most acts; the author of a key's change, or of the acceptance of an office, is the author of its submission,
+whose Accepted event is in the same block.
 """
 
 from __future__ import annotations
