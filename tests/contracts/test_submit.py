@@ -151,7 +151,9 @@ def test_views_name_the_parts_when_deployed(world: World) -> None:
     assert views.lots().call() == world.lots.address
     assert views.trades().call() == world.trades.address
     assert views.MAX_WINDOW().call() == DAYS_31
-    versions = [part.functions.version().call() for part in (world.submissions, world.members, world.lots, world.trades)]
+    versions = [
+        part.functions.version().call() for part in (world.submissions, world.members, world.lots, world.trades)
+    ]
     assert versions == ["1.0.0", "2.0.0", "1.0.0", "1.0.0"]
     for part in (world.members, world.lots, world.trades):
         assert part.functions.submissions().call() == world.submissions.address
