@@ -8,7 +8,8 @@ order of their keys, so that memory does not grow with them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -137,22 +138,24 @@ def _compare_table(table: Table, ours: Connection, theirs: Connection) -> Iterat
                 yield Difference(table.name, name, column, one[1], two[1])
 
 
-def _ordered(table: Table, side: Connection) -> Iterator[tuple[Any, ...]]:
+def _ordered(table: Table, side: Connection) -> Generator[tuple[Any, ...], None, None]:
     """The rows in the order of their keys, a few at a time.
 
     Plain text columns: no type of ours may smooth over what the file really holds.
     """
     query = select(table).order_by(*table.primary_key)
-    result = side.execution_options(stream_results=True).exec_driver_sql(str(query.compile(side.engine)))
-    for row in result.yield_per(1000):
-        yield tuple(row)
+    # Closed also when nobody asks for the rest: a server keeps the cursor of an abandoned result open.
+    with side.execution_options(stream_results=True).exec_driver_sql(str(query.compile(side.engine))) as result:
+        for row in result.yield_per(1000):
+            yield tuple(row)
 
 
 def _same(table: Table, ours: Connection, theirs: Connection) -> bool:
     """Whether the tables hold the same rows with the same types: the usual case, found without naming every value."""
-    for one, other in zip_longest(_ordered(table, ours), _ordered(table, theirs)):
-        if one != other or tuple(map(type, one)) != tuple(map(type, other)):
-            return False
+    with closing(_ordered(table, ours)) as mine, closing(_ordered(table, theirs)) as others:
+        for one, other in zip_longest(mine, others):
+            if one != other or tuple(map(type, one)) != tuple(map(type, other)):
+                return False
     return True
 
 
