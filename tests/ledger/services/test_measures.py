@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger import errors
+from ledger.crypto.certificates import refusals
 from ledger.errors import OriginSealError, RecordsRefused, RevertedOnChain, RpcError
 from ledger.services import measures
 from ledger.services.measures import LAG_BUCKETS, OTHER, Measures, contract_errors, reason
@@ -23,7 +24,9 @@ def made(cls: type[OriginSealError]) -> OriginSealError:
 
 
 def test_label_is_a_code_of_the_error_tree_when_anything_is_refused() -> None:
-    codes = {cls.code for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, OriginSealError)}
+    defined = [*vars(errors).values(), *vars(refusals).values()]  # the tree, and the certificates' branch of it
+    codes = {cls.code for cls in defined if isinstance(cls, type) and issubclass(cls, OriginSealError)}
+    assert len(codes) > 40
     for cls in leaves():
         code, error = reason(made(cls))
         assert code in codes
