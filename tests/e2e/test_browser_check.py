@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from ledger.proof.report import STEPS
-from tests.e2e.serving import serving
-from tests.e2e.test_pages import CHROMIUM, DESKTOP, LOT, PHONE, Visit, barriers
+from tests.e2e.visiting import DESKTOP, LOT, PHONE, barriers
 
 pytestmark = pytest.mark.browser
 IDS = [name for name, _, _ in STEPS]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Debian's Chromium is not installed (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def url(browser: Browser, demo_master: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = Path(shutil.copytree(demo_master, tmp_path_factory.mktemp("checks") / "demo"))
-    with serving(data) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +23,6 @@ def files(url: str) -> dict[str, Any]:
             return json.load(answer)
 
     return {"bundle": get("/api/v1/lots/09521003000183/P-FZX-240A/bundle"), "anchors": get("/anchors.json")}
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Any]:
-    opened: list[Visit] = []
-
-    def start(**options: Any) -> Visit:
-        opened.append(Visit(browser, url, **options))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 def finished(page: Page) -> list[str]:

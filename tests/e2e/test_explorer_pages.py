@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from test_pages import CHROMIUM, DESKTOP, PHONE, Visit, barriers
 
-from tests.e2e.serving import serving
+from tests.e2e.visiting import DESKTOP, PHONE, barriers
 
 pytestmark = pytest.mark.browser
 PAGES = (
@@ -29,23 +24,6 @@ PAGES = (
     "source",
     "lot",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Debian's Chromium is not installed (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def url(browser: Browser, demo_master: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = Path(shutil.copytree(demo_master, tmp_path_factory.mktemp("explorer") / "demo"))
-    with serving(data) as address:
-        yield address
 
 
 def read(address: str) -> Any:
@@ -73,19 +51,6 @@ def paths(url: str) -> dict[str, str]:
         "source": "/chain/contracts/Lots/source/contracts/src/Lots.sol",
         "lot": f"/chain/lots/{lot}",
     }
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Any]:
-    opened: list[Visit] = []
-
-    def start(**options: Any) -> Visit:
-        opened.append(Visit(browser, url, **options))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from tests.e2e.serving import originseal, serving
+from tests.e2e.visiting import CHROMIUM
 
 ROOT = Path(__file__).parents[2]
 NODE_MODULES = ROOT / "node_modules"
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="module")

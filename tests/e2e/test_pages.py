@@ -2,93 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.serving import serving
+from tests.e2e.visiting import DESKTOP, LATER, LOT, PHONE, barriers
 
-CHROMIUM = "/usr/bin/chromium"
 pytestmark = pytest.mark.browser
 
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-LOT = "/01/09521003000183/10/P-FZX-240A"
 RECALLED = "/01/09521003000183/10/P-FZX-241B"
 PAGES = ("/", "/lots", "/trades", "/members", "/audit", "/problems", "/docs", LOT, RECALLED)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Debian's Chromium is not installed (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def url(browser: Browser, demo_master: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = Path(shutil.copytree(demo_master, tmp_path_factory.mktemp("pages") / "demo"))
-    with serving(data) as address:
-        yield address
-
-
-LATER = ("/static/verify/", "/bundle", "/anchors.json")  # what the check in the browser loads after the page
-
-
-class Visit:
-    """One visitor: collects console errors, failed requests and every address that was asked for."""
-
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
-        self.url = url
-        self._context = browser.new_context(**{"viewport": PHONE, "locale": "en-GB", **options})
-        self.page: Page = self._context.new_page()
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        self.bytes = self.later_bytes = 0
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.errors.append(f"failed {request.url}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("response", lambda answer: self._count(answer))
-
-    def _count(self, answer: Any) -> None:
-        length = int(answer.headers.get("content-length", 0))
-        if any(part in answer.url for part in LATER):
-            self.later_bytes += length if "/static/" in answer.url else 0
-        else:
-            self.bytes += length
-
-    def open(self, path: str, status: int = 200) -> Page:
-        answer = self.page.goto(self.url + path, wait_until="networkidle")
-        assert answer is not None
-        assert answer.status == status
-        return self.page
-
-    def overflow(self) -> int:
-        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-    def close(self) -> None:
-        self._context.close()
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Any]:
-    opened: list[Visit] = []
-
-    def start(**options: Any) -> Visit:
-        opened.append(Visit(browser, url, **options))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -104,12 +27,6 @@ def test_page_opens_without_errors_overflow_or_third_parties(
     assert visitor.errors == []
     assert visitor.overflow() <= 0
     assert all(address.startswith((visitor.url, "data:")) for address in visitor.requests)
-
-
-def barriers(page: Page) -> list[Any]:
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-    found = Axe().run(page, options=options).response["violations"]
-    return [(rule["id"], rule["nodes"][0]["target"], rule["nodes"][0]["failureSummary"]) for rule in found]
 
 
 @pytest.mark.parametrize(
