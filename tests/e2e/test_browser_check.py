@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -60,6 +61,17 @@ def test_browser_check_is_green_when_the_page_opens(visit: Any, viewport: Any, l
     assert visitor.overflow() <= 0
     assert barriers(page) == []
     assert any(address.endswith("/worker.mjs") for address in visitor.requests)
+
+
+def test_browser_check_tells_the_time_that_the_page_tells_when_the_visitor_is_elsewhere(
+    visit: Any, files: dict[str, Any]
+) -> None:
+    lines = files["bundle"]["state"]["checkpoint"]["text"].splitlines()
+    sealed = int(next(line for line in lines if line.startswith("time: ")).removeprefix("time: "))
+    shanghai = datetime.fromtimestamp(sealed, timezone(timedelta(hours=8)))
+    page = visit(locale="en-GB", timezone_id="America/New_York").open(LOT)
+    finished(page)
+    assert f"{shanghai:%H:%M}" in result(page)
 
 
 def flip(text: str) -> str:

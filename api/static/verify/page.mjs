@@ -120,7 +120,9 @@ function conclude({ verified }, lot, failed) {
     return;
   }
   const { lot: state, height, time, witnesses } = verified;
-  const when = new Date(time * 1000).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const zone = { dateStyle: "medium", timeStyle: "short", timeZone: "Asia/Shanghai" }; // as everywhere on these pages
+  const when = new Date(time * 1000).toLocaleString(language, zone);
   const facts = { gtin: lot.gtin, lot: lot.lot, records: state.records, submissions: state.submissions, height, when };
   const stand = witnesses.of ? say("cosigned", { k: witnesses.cosigned, n: witnesses.of }) : say("alone");
   show("result", "ok", `${say("holds", facts)} ${stand}`);
