@@ -151,18 +151,22 @@ def test_audit_finds_a_changed_value_in_every_table(sound_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_audit_finds_a_changed_value_in_every_column(sound_folder, tmp_path):
+@pytest.mark.parametrize("file", FILES)
+def test_audit_finds_a_changed_value_in_every_column(sound_folder, tmp_path, file):
     rng = random.Random(7)
-    missed = []
+    missed, tried = [], 0
     for name, table, columns, keys in tables(sound_folder):
-        for column in columns:
+        for column in columns if name == file else ():
             if (table, column) in FORM_OR_ORDER:
                 continue
             copy = tmp_path / "copy"
             shutil.copytree(sound_folder, copy)
-            if change(copy, name, table, column, keys, rng) and audit(copy).sound:
-                missed.append((name, table, column))
+            if change(copy, name, table, column, keys, rng):
+                tried += 1
+                if audit(copy).sound:
+                    missed.append((name, table, column))
             shutil.rmtree(copy)
+    assert tried >= 15
     assert missed == []
 
 
