@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 
 from ledger.crypto._pem import MAX_PEM_BYTES
+from ledger.crypto.files import write_whole
 from ledger.crypto.sm2 import PrivateKey, PublicKey
-from ledger.errors import BadKey, Conflict, NotFound, StorageUnavailable
+from ledger.errors import BadKey, NotFound, StorageUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,27 +28,7 @@ def write_key(path: Path, key: PrivateKey, password: bytes | str, *, replace: bo
     Raises BadKey for an empty password, Conflict when the file exists and `replace` is False, StorageUnavailable when
     the disk refuses.
     """
-    pem = key.to_pkcs8_pem(_password(password)).encode("ascii")
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from the start
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-            temporary = None
-        else:
-            os.link(temporary, path)  # unlike rename, fails when the file exists
-        _sync_folder(path.parent)
-    except FileExistsError as error:
-        raise Conflict(f"{path.name} exists already", hint="choose another name, or replace it on purpose") from error
-    except OSError as error:
-        raise StorageUnavailable(f"cannot write the key file {path.name}: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)
+    write_whole(path, key.to_pkcs8_pem(_password(password)).encode("ascii"), replace=replace)
 
 
 def read_key(path: Path, password: bytes | str) -> PrivateKey:
@@ -113,14 +93,3 @@ def _password(password: bytes | str) -> bytes:
     if not data:
         raise BadKey("an empty password protects nothing")
     return data
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system lets a folder be opened."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,8 +6,6 @@ Keys stay in their encrypted files (`originseal key new`). What an authority iss
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +21,7 @@ from ledger.crypto.certificates.path import verify as verify_path
 from ledger.crypto.certificates.registry import Registry
 from ledger.crypto.certificates.request import CertificateRequest, request
 from ledger.crypto.certificates.revocation import MAX_CRL_BYTES, REASON_CODES, RevocationList
+from ledger.crypto.files import PUBLIC, write_whole
 from ledger.domain.members import ZONES, check_uscc
 from ledger.errors import Conflict, Malformed, NotFound, StorageUnavailable
 from scripts.commands import certificate_facts as facts
@@ -311,24 +310,4 @@ def _check_target(path: Path) -> None:
 
 
 def _write(path: Path, text: str, *, replace: bool = False) -> None:
-    """A public file, all or nothing; kept when it exists unless `replace`."""
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-            temporary = None
-        else:
-            os.link(temporary, path)
-    except FileExistsError as error:
-        raise Conflict(f"{path.name} exists already", hint="choose another name") from error
-    except OSError as error:
-        raise StorageUnavailable(f"cannot write {path.name}: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)
+    write_whole(path, text.encode("ascii"), mode=PUBLIC, replace=replace)

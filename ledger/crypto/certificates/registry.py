@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from ledger.crypto.certificates.path import check_chain
 from ledger.crypto.certificates.refusals import SubjectRejected
 from ledger.crypto.certificates.request import CertificateRequest
 from ledger.crypto.certificates.revocation import REASON_CODES, Revocation, RevocationList, sign_list
+from ledger.crypto.files import write_whole
 from ledger.crypto.ports import Signer
 from ledger.errors import CertificateRejected, Conflict, Malformed, NotFound, StorageUnavailable
 
@@ -193,26 +193,8 @@ class Registry:
         return _read(self._folder)
 
     def _write(self, state: _State) -> None:
-        path = self._folder / FILE
-        temporary = None
-        try:
-            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=f".{FILE}.")  # mode 0600 from the start
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(_render(state), file, ensure_ascii=False, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            temporary = None
-            descriptor = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise StorageUnavailable(f"cannot write {path.name}: {error.strerror}") from error
-        finally:
-            if temporary is not None:
-                os.unlink(temporary)
+        text = json.dumps(_render(state), ensure_ascii=False, indent=1)
+        write_whole(self._folder / FILE, text.encode("utf-8"), replace=True)
 
 
 def _read(folder: Path) -> _State:
